@@ -1,0 +1,72 @@
+/**
+ * The codes that the broker layer adds to those of the socket layer.
+ *
+ * Floor 0. Numbers 4xxx on the wire: they concern one broker request and leave the link alone.
+ * `docs/errors.md` is kept in step with this table by a test.
+ */
+import { type ErrorEntry, type ErrorExtras, SignalboxError } from '#socket'
+
+export const brokerErrors = {
+  INVALID_TOPIC: {
+    number: 4001,
+    retryable: false,
+    meaning: 'The topic name is not one.',
+    advice: "Use non-empty segments separated by '.' or '/', without '*', for example 'orders.created'.",
+  },
+  INVALID_PATTERN: {
+    number: 4002,
+    retryable: false,
+    meaning: 'The subscription pattern is not one.',
+    advice: "Use a topic name in which '*' stands for one whole segment and a last '**' for any number of them.",
+  },
+  INVALID_DATA: {
+    number: 4003,
+    retryable: false,
+    meaning: 'The value cannot be encoded, or the bytes received cannot be decoded.',
+    advice: 'Publish what msgpack can carry (plain objects, arrays, strings, numbers, dates), or a Uint8Array.',
+  },
+  INVALID_BATCH: {
+    number: 4004,
+    retryable: false,
+    meaning: 'A record batch is malformed.',
+    advice: 'This is a fault in the client that sent it; update it.',
+  },
+  INVALID_REQUEST: {
+    number: 4005,
+    retryable: false,
+    meaning: 'The broker does not know this request, or it lacks a field.',
+    advice: 'Use the same version of signalbox on both sides.',
+  },
+  QUEUE_OVERFLOW: {
+    number: 4006,
+    retryable: false,
+    meaning: "More messages came than the subscription's buffer holds, and its overflow policy is 'error'.",
+    advice: "Read faster, raise buffer, or choose overflow 'block', 'drop-oldest' or 'drop-newest'.",
+  },
+  TOO_MANY_TOPICS: {
+    number: 4007,
+    retryable: false,
+    meaning: 'The broker has as many topics as maxTopics allows.',
+    advice: 'Use fewer topic names, or raise maxTopics.',
+  },
+  TOO_MANY_SUBSCRIPTIONS: {
+    number: 4008,
+    retryable: false,
+    meaning: 'The broker or this client has as many subscriptions as is allowed.',
+    advice: 'Close those not used, or raise maxSubscriptions.',
+  },
+  BROKER_CLOSED: {
+    number: 4009,
+    retryable: true,
+    meaning: 'The broker is closing.',
+    advice: 'Connect again; another broker may have taken its place.',
+  },
+} as const satisfies Record<string, ErrorEntry>
+
+export type BrokerErrorCode = keyof typeof brokerErrors
+
+/** Makes an error of the table. `what` says what happened here; the table's advice is appended. */
+export function brokerError(code: BrokerErrorCode, what?: string, extras: ErrorExtras = {}): SignalboxError {
+  const entry = brokerErrors[code]
+  return new SignalboxError(code, `${what ?? entry.meaning} ${entry.advice}`, { retryable: entry.retryable, ...extras })
+}

@@ -1,0 +1,331 @@
+/**
+ * The calling side of a channel: requests with answers, and one-way messages.
+ *
+ * Floor 9. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
+ * unanswered. Without a stream, or without credit, messages wait in order, bounded by `maxBufferedBytes`.
+ */
+import { Backlog } from './backlog.ts'
+import type { Connection, End } from './connection.ts'
+import { type Deferred, deferred, handled } from './deferred.ts'
+import { connectionTo } from './dial.ts'
+import { type SignalboxError, socketError } from './errors.ts'
+import { decodeFailure } from './failure.ts'
+import { Flag, maxFrameBytes } from './frame.ts'
+import { isChannelId, type Open } from './handshake.ts'
+import {
+  type ConsumerOptions,
+  consumerRules,
+  defined,
+  type LinkOptions,
+  type SendOptions,
+  sendRules,
+  sendTimeoutMs,
+} from './options.ts'
+import { Call, type CallOwner, Post } from './outgoing.ts'
+import type { Stream } from './stream.ts'
+import { invalid, verify } from './verify.ts'
+
+const sentAlready: Promise<void> = Promise.resolve()
+const noOptions: SendOptions = {}
+
+export class Consumer implements End, CallOwner, AsyncDisposable {
+  /** @internal */ readonly open: Open
+  readonly channelId: string
+  readonly #connection: Connection
+  readonly #ownsConnection: boolean
+  readonly #waitForProvider: boolean
+  readonly #streams: Stream[] = []
+  readonly #calls = new Map<number, Call>()
+  readonly #backlog: Backlog
+  readonly #ready = deferred<void>()
+  readonly #number: number
+  #credited: Deferred<void> | undefined
+  #idle: Deferred<void> | undefined
+  #lastId = 0
+  #opened = false
+  #closed: Error | undefined
+
+  /** @internal Use `Consumer.connect` or `link.consumer`. */
+  constructor(connection: Connection, channelId: string, options: ConsumerOptions, ownsConnection = false) {
+    verify('consumer', options, consumerRules)
+    if (!isChannelId(channelId)) throw invalid('consumer', 'channelId', 'a UUID', channelId)
+    this.channelId = channelId
+    this.open = { role: 'consumer', channelId, shared: true }
+    this.#connection = connection
+    this.#ownsConnection = ownsConnection
+    this.#waitForProvider = options.waitForProvider ?? true
+    this.#backlog = new Backlog(connection.settings.maxBufferedBytes, (size, ordered) => this.#choose(size, ordered))
+    this.#number = connection.add(this)
+    handled(this.#ready.promise)
+  }
+
+  /** A Consumer with a connection of its own, which closes with it. Rejects as `Link.connect` and `link.consumer` do. */
+  static async connect(url: string, channelId: string, options: LinkOptions & ConsumerOptions = {}): Promise<Consumer> {
+    const { waitForProvider, ...linkOptions } = options
+    const connection = await connectionTo(url, linkOptions)
+    try {
+      const consumer = new Consumer(connection, channelId, defined({ waitForProvider }) as ConsumerOptions, true)
+      await consumer.whenOpened
+      return consumer
+    } catch (error) {
+      await connection.close()
+      throw error
+    }
+  }
+
+  /** Bytes that can be sent now without waiting, over all Providers; 0 when something waits already. */
+  get credit(): number {
+    if (this.#backlog.length > 0) return 0
+    let sum = 0
+    for (const stream of this.#streams) if (stream.canSend(0, true)) sum += stream.credit
+    return sum
+  }
+
+  /** Providers that this Consumer is joined with. */
+  get providers(): number {
+    return this.#streams.length
+  }
+
+  /** Requests without an answer yet. */
+  get outstanding(): number {
+    return this.#calls.size
+  }
+
+  /** @internal Resolves when the server has taken the channel end. */
+  get whenOpened(): Promise<void> {
+    return this.#ready.promise
+  }
+
+  /** Resolves once something can be sent without waiting. Rejects with CLOSED. */
+  ready(): Promise<void> {
+    if (this.#closed) return Promise.reject(this.#closed)
+    if (this.credit > 0) return sentAlready
+    this.#credited ??= deferred()
+    return this.#credited.promise
+  }
+
+  /**
+   * Sends a request and resolves with the answer. Rejects with what the handler threw (RemoteError), TIMEOUT, ABORTED,
+   * LINK_LOST, NO_PROVIDER, PROVIDER_CLOSED, BUFFER_FULL, MESSAGE_TOO_LARGE, TOO_MANY_REQUESTS or CLOSED. The payload
+   * must not be changed until then.
+   */
+  send(payload: Uint8Array, options: SendOptions = noOptions): Promise<Uint8Array> {
+    const refusal = this.#refusal(payload) ?? this.#refusalOfCall(options)
+    if (refusal) return Promise.reject(refusal)
+    const call = new Call(this.#nextId(), payload, options.ordered === true, options.timeoutMs ?? sendTimeoutMs, this)
+    this.#calls.set(call.id, call)
+    this.#connection.deadlines.add(call, call.timeoutMs)
+    if (options.signal) this.#abortWith(call, options.signal)
+    try {
+      this.#backlog.send(call)
+    } catch (error) {
+      call.fail(error as Error)
+    }
+    return call.promise
+  }
+
+  /**
+   * Sends one way, in order. The promise is resolved already when there was credit, else pending until the message has
+   * gone. Rejects with BUFFER_FULL, MESSAGE_TOO_LARGE, NO_PROVIDER, LINK_LOST or CLOSED. The payload must not be
+   * changed until then, and the bytes of a large one not until they are out.
+   */
+  post(payload: Uint8Array): Promise<void> {
+    const refusal = this.#refusal(payload)
+    if (refusal) return Promise.reject(refusal)
+    if (payload.length <= maxFrameBytes && this.#backlog.length === 0) {
+      const stream = this.#choose(payload.length, true)
+      if (stream) {
+        stream.post(0, 0, payload)
+        return sentAlready
+      }
+    }
+    const post = new Post(payload)
+    try {
+      this.#backlog.send(post)
+    } catch (error) {
+      post.fail(error as Error)
+    }
+    return post.promise
+  }
+
+  /** Ends it: what was sent still goes out, requests in flight reject with CLOSED. Never rejects. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    for (const stream of [...this.#streams]) {
+      stream.end()
+      stream.forget()
+    }
+    this.#connection.remove(this.#number)
+    this.closed(undefined)
+    if (this.#ownsConnection) await this.#connection.close()
+  }
+
+  /** Sends nothing new, waits for what is under way (`timeoutMs` at most, default 5 000), then closes. */
+  async drain(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (this.#calls.size + this.#backlog.length > 0) {
+      const idle = deferred<void>()
+      this.#idle ??= idle
+      const stop = this.#connection.settings.clock.after(options.timeoutMs ?? sendTimeoutMs, this.#idle.resolve, true)
+      await this.#idle.promise
+      stop()
+    }
+    await this.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** @internal */
+  opened(): void {
+    this.#opened = true
+    this.#ready.resolve()
+    if (!this.#waitForProvider && this.#streams.length === 0) this.#backlog.fail(socketError('NO_PROVIDER'))
+  }
+
+  /** @internal */
+  refused(error: SignalboxError): void {
+    this.closed(error)
+  }
+
+  /** @internal */
+  attached(stream: Stream): void {
+    this.#streams.push(stream)
+    this.writable()
+  }
+
+  /** @internal */
+  message(
+    stream: Stream,
+    flags: number,
+    id: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    cost: number,
+  ): void {
+    const call = this.#calls.get(id)
+    // An answer that nobody waits for any more: its request was given up.
+    if (call && flags & Flag.FAIL) call.fail(decodeFailure(bytes, start, end, true))
+    else call?.succeed(bytes.subarray(start, end))
+    stream.consumed(cost)
+  }
+
+  /** @internal A Provider does not cancel. */
+  cancelled(): void {}
+
+  /** @internal */
+  writable(): void {
+    if (this.#backlog.length > 0) this.#backlog.pump()
+    if (this.#credited === undefined || this.credit <= 0) return
+    this.#credited.resolve()
+    this.#credited = undefined
+  }
+
+  /** @internal The Provider takes nothing new: this side begins nothing new either, and waits for its answers. */
+  finished(stream: Stream): void {
+    stream.end()
+  }
+
+  /** @internal */
+  gone(stream: Stream, error: SignalboxError | undefined): void {
+    const at = this.#streams.indexOf(stream)
+    if (at >= 0) this.#streams.splice(at, 1)
+    const failure = error ?? socketError('PROVIDER_CLOSED')
+    for (const call of [...this.#calls.values()]) if (call.stream === stream) call.fail(failure)
+  }
+
+  /** @internal */
+  leave(): void {
+    this.#opened = false
+    for (const stream of this.#streams) stream.end()
+  }
+
+  /** @internal */
+  closed(error: Error | undefined): void {
+    if (this.#closed) return
+    this.#closed = error ?? socketError('CLOSED')
+    this.#ready.reject(this.#closed)
+    this.#backlog.fail(this.#closed)
+    for (const call of [...this.#calls.values()]) call.fail(this.#closed)
+    if (this.#credited) handled(this.#credited.promise)
+    this.#credited?.reject(this.#closed)
+    this.#idle?.resolve()
+    this.#streams.length = 0
+  }
+
+  /** @internal */
+  expired(call: Call): void {
+    const where = call.stream ? 'was sent and not answered' : 'found no Provider with credit'
+    const what = `The request ${where} within ${call.timeoutMs} ms.`
+    this.#giveUp(call, socketError('TIMEOUT', what, { details: { timeoutMs: call.timeoutMs } }))
+  }
+
+  /** @internal */
+  over(call: Call): void {
+    this.#calls.delete(call.id)
+    this.#connection.deadlines.remove(call)
+    if (this.#calls.size + this.#backlog.length === 0) this.#idle?.resolve()
+  }
+
+  #giveUp(call: Call, error: Error): void {
+    if (call.stream) call.stream.cancel(call.id)
+    else this.#backlog.remove(call)
+    call.fail(error)
+  }
+
+  #abortWith(call: Call, signal: AbortSignal): void {
+    const onAbort = (): void => this.#giveUp(call, socketError('ABORTED', undefined, { cause: signal.reason }))
+    const stop = (): void => signal.removeEventListener('abort', onAbort)
+    signal.addEventListener('abort', onAbort, { once: true })
+    call.promise.then(stop, stop)
+  }
+
+  /** The stream with the fewest requests unanswered; among equals the one after the last chosen. */
+  #choose(size: number, ordered: boolean): Stream | undefined {
+    const streams = this.#streams
+    if (streams.length === 1) return streams[0]?.canSend(size, ordered) ? streams[0] : undefined
+    let best: Stream | undefined
+    for (let i = 0; i < streams.length; i++) {
+      const stream = streams[(this.#lastId + i) % streams.length] as Stream
+      if (stream.canSend(size, ordered) && (!best || stream.outstanding < best.outstanding)) best = stream
+    }
+    return best
+  }
+
+  #refusal(payload: Uint8Array): Error | undefined {
+    if (this.#closed) return this.#closed
+    if (!(payload instanceof Uint8Array)) return invalid('Consumer', 'payload', 'a Uint8Array', payload)
+    const { maxMessageBytes } = this.#connection.settings
+    if (payload.length > maxMessageBytes) {
+      const details = { limit: maxMessageBytes, actual: payload.length }
+      const what = `The payload has ${payload.length} bytes; the limit is ${maxMessageBytes}.`
+      return socketError('MESSAGE_TOO_LARGE', what, { details })
+    }
+    if (!this.#waitForProvider && this.#opened && this.#streams.length === 0) return socketError('NO_PROVIDER')
+    return undefined
+  }
+
+  #refusalOfCall(options: SendOptions): Error | undefined {
+    if (options !== noOptions) {
+      try {
+        verify('send', options, sendRules)
+      } catch (error) {
+        return error as Error
+      }
+    }
+    if (options.signal?.aborted) return socketError('ABORTED', undefined, { cause: options.signal.reason })
+    const { maxOutstanding } = this.#connection.settings
+    if (this.#calls.size < maxOutstanding) return undefined
+    const details = { limit: maxOutstanding }
+    return socketError('TOO_MANY_REQUESTS', `${maxOutstanding} requests are unanswered.`, { details })
+  }
+
+  /** Never 0, which stands for one way, and none that is in use. */
+  #nextId(): number {
+    do {
+      this.#lastId = (this.#lastId + 1) >>> 0 || 1
+    } while (this.#calls.has(this.#lastId))
+    return this.#lastId
+  }
+}

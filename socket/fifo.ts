@@ -1,0 +1,47 @@
+/**
+ * A first-in first-out list whose shift costs the same however long it is.
+ *
+ * Floor 0, pure. It has no bound of its own: whoever pushes keeps one.
+ */
+export class Fifo<T> {
+  #items: T[] = []
+  #head = 0
+
+  get length(): number {
+    return this.#items.length - this.#head
+  }
+
+  push(item: T): void {
+    this.#items.push(item)
+  }
+
+  peek(): T | undefined {
+    return this.#items[this.#head]
+  }
+
+  shift(): T | undefined {
+    const item = this.#items[this.#head]
+    if (this.#head === this.#items.length) return undefined
+    this.#items[this.#head] = undefined as T
+    this.#head++
+    if (this.#head * 2 >= this.#items.length) {
+      this.#items = this.#head === this.#items.length ? [] : this.#items.slice(this.#head)
+      this.#head = 0
+    }
+    return item
+  }
+
+  /** Empties the list and returns what was in it. */
+  clear(): T[] {
+    const items = this.#items.slice(this.#head)
+    this.#items = []
+    this.#head = 0
+    return items
+  }
+
+  /** Keeps only the items that pass. */
+  keep(test: (item: T) => boolean): void {
+    this.#items = this.#items.slice(this.#head).filter(test)
+    this.#head = 0
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The frames that open links, channel ends and streams carry small JSON objects; here they are written and judged.
+ *
+ * Floor 3, pure. What a peer sent is checked field by field: a wrong one is BAD_FRAME, nothing is passed on unread.
+ * [SOCK 3]
+ */
+import { decodeText, encodeText } from './bytes.ts'
+import { socketError } from './errors.ts'
+import type { Identity, PeerInfo, Role } from './peer.ts'
+
+/** First in every HELLO. A server that speaks another version says so and closes. */
+export const magic = 'signalbox'
+export const version = 1
+/** A HELLO is small; before it nothing larger is taken. */
+export const maxHelloBytes = 16 * 1024
+
+/** From a client, first on every connection. */
+export interface Hello {
+  readonly name: string
+  readonly auth: unknown
+  /** Secret of the link, the same at every reconnect: it replaces its own older connection. */
+  readonly session: string
+}
+
+/** The server's answer. */
+export interface Welcome {
+  readonly linkId: number
+}
+
+/** Opens a channel end. */
+export interface Open {
+  readonly role: Role
+  readonly channelId: string
+  readonly shared: boolean
+}
+
+type Fields = Record<string, unknown>
+
+export function encodeHello(hello: Hello): Uint8Array {
+  return encodeText(JSON.stringify({ magic, version, ...hello }))
+}
+
+/** Throws VERSION_MISMATCH or BAD_FRAME. */
+export function decodeHello(bytes: Uint8Array, start: number, end: number): Hello {
+  const { magic: word, version: theirs, name, auth, session } = fields(bytes, start, end)
+  if (word !== magic) throw socketError('BAD_FRAME', 'The peer does not speak Signalbox.')
+  if (theirs !== version) {
+    const details = { version, actual: theirs }
+    throw socketError('VERSION_MISMATCH', `The peer speaks version ${theirs}, this server ${version}.`, { details })
+  }
+  if (!isText(name, 200) || !isText(session, 100)) throw malformed('HELLO')
+  return { name, auth, session }
+}
+
+export function encodeWelcome(welcome: Welcome): Uint8Array {
+  return encodeText(JSON.stringify(welcome))
+}
+
+export function decodeWelcome(bytes: Uint8Array, start: number, end: number): Welcome {
+  const { linkId } = fields(bytes, start, end)
+  if (!Number.isSafeInteger(linkId)) throw malformed('WELCOME')
+  return { linkId: linkId as number }
+}
+
+export function encodeOpen(open: Open): Uint8Array {
+  return encodeText(JSON.stringify(open))
+}
+
+export function decodeOpen(bytes: Uint8Array, start: number, end: number): Open {
+  const { role, channelId, shared } = fields(bytes, start, end)
+  if ((role !== 'consumer' && role !== 'provider') || typeof shared !== 'boolean' || !isChannelId(channelId)) {
+    throw malformed('OPEN')
+  }
+  return { role, channelId: channelId.toLowerCase(), shared }
+}
+
+export function encodePeer(peer: PeerInfo): Uint8Array {
+  return encodeText(JSON.stringify(peer))
+}
+
+export function decodePeer(bytes: Uint8Array, start: number, end: number): PeerInfo {
+  const { linkId, name, transport, address, identity } = fields(bytes, start, end)
+  const isWhole = Number.isSafeInteger(linkId) && isText(name, 200) && isText(transport, 20) && isText(address, 300)
+  if (!isWhole || typeof identity !== 'object' || identity === null) throw malformed('ATTACH')
+  return { linkId: linkId as number, name, transport, address, identity: identity as Identity }
+}
+
+function fields(bytes: Uint8Array, start: number, end: number): Fields {
+  try {
+    const value: unknown = JSON.parse(decodeText(bytes, start, end))
+    if (typeof value === 'object' && value !== null) return value as Fields
+  } catch {
+    // Told below.
+  }
+  throw socketError('BAD_FRAME', 'A control frame does not carry a JSON object.')
+}
+
+function isText(value: unknown, maxChars: number): value is string {
+  return typeof value === 'string' && value.length <= maxChars
+}
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+export function isChannelId(value: unknown): value is string {
+  return typeof value === 'string' && uuid.test(value)
+}
+
+function malformed(what: string): Error {
+  return socketError('BAD_FRAME', `A ${what} frame lacks a field, or has one of the wrong type.`)
+}

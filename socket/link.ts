@@ -1,0 +1,70 @@
+/**
+ * A link: one shared persistent connection that carries any number of channels.
+ *
+ * Floor 10. Links share nothing with each other.
+ */
+import type { Connection } from './connection.ts'
+import { Consumer } from './consumer.ts'
+import { connectionTo } from './dial.ts'
+import type { ConsumerOptions, LinkOptions, ProviderOptions } from './options.ts'
+import { Provider } from './provider.ts'
+
+/** What a link carries at the moment. */
+export interface LinkStats {
+  /** Channel ends opened on it. */
+  readonly ends: number
+  /** Consumer-provider pairings. */
+  readonly streams: number
+  /** Frames that came for streams that were over. */
+  readonly lateFrames: number
+}
+
+export class Link implements AsyncDisposable {
+  /** Resolves when the link is closed for good, with the error if one was the cause. Never rejects. */
+  readonly closed: Promise<Error | undefined>
+  readonly #connection: Connection
+
+  /** @internal Use `Link.connect` or `server.link()`. */
+  constructor(connection: Connection) {
+    this.#connection = connection
+    this.closed = connection.whenClosed
+  }
+
+  /** Connects to a server: `tcp://host:port`, `tls://host:port` or `unix:/path`. Rejects with CONNECT_FAILED. */
+  static async connect(url: string, options: LinkOptions = {}): Promise<Link> {
+    return new Link(await connectionTo(url, options))
+  }
+
+  /** Whether the connection is up at this moment. */
+  get isOpen(): boolean {
+    return this.#connection.isOpen
+  }
+
+  /** Opens the answering side of a channel. Rejects with CHANNEL_CONFLICT, FORBIDDEN, TOO_MANY_CHANNELS or CLOSED. */
+  async provider(channelId: string, options: ProviderOptions = {}): Promise<Provider> {
+    const provider = new Provider(this.#connection, channelId, options)
+    await provider.whenOpened
+    return provider
+  }
+
+  /** Opens the calling side of a channel. Rejects with FORBIDDEN, TOO_MANY_CHANNELS or CLOSED. */
+  async consumer(channelId: string, options: ConsumerOptions = {}): Promise<Consumer> {
+    const consumer = new Consumer(this.#connection, channelId, options)
+    await consumer.whenOpened
+    return consumer
+  }
+
+  stats(): LinkStats {
+    const { endCount, streamCount, late } = this.#connection
+    return { ends: endCount, streams: streamCount, lateFrames: late }
+  }
+
+  /** Closes the link and everything on it. What was sent goes out; what waits is settled. Never rejects. */
+  async close(): Promise<void> {
+    await this.#connection.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

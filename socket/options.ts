@@ -1,0 +1,262 @@
+/**
+ * Every option of the socket layer: its meaning, unit, default and bounds.
+ *
+ * Floor 2. A unit ends the name. Defaults are frozen; `verify` refuses what is unknown or out of range.
+ */
+import { type Clock, systemClock } from './clock.ts'
+import { maxFrameBytes } from './frame.ts'
+import type { Identity, LinkInfo, Role } from './peer.ts'
+import {
+  isAnything,
+  isArray,
+  isBoolean,
+  isFunction,
+  isInteger,
+  isNumber,
+  isObject,
+  isOneOf,
+  isSignal,
+  isText,
+  type Rules,
+  verify,
+} from './verify.ts'
+
+/** TLS settings, passed to `node:tls` as they are: `key`, `cert`, `ca`, `requestCert`, `servername` ... */
+export type TlsOptions = Readonly<Record<string, unknown>>
+
+/** How a link comes back after it was lost: the wait before try n is random, below `min(maxMs, minMs * 2 ** n)`. */
+export interface ReconnectOptions {
+  /** Milliseconds; the ceiling of the first wait. Default 100. */
+  readonly minMs?: number
+  /** Milliseconds; the ceiling of any wait. Default 5 000. */
+  readonly maxMs?: number
+  /** Tries in a row before the link gives up and closes. Default `Infinity`. */
+  readonly maxAttempts?: number
+}
+
+export interface LinkOptions {
+  /** What this program is called, for people and logs. Default ''. */
+  readonly name?: string
+  /** Credentials for the server's `authenticate` hook; anything JSON can carry. Default none. */
+  readonly auth?: unknown
+  /** TLS settings for `tls://` addresses. */
+  readonly tls?: TlsOptions
+  /** Milliseconds for one try to connect, handshake included. Default 5 000. */
+  readonly connectTimeoutMs?: number
+  /** Milliseconds; a peer silent for twice as long counts as gone. Default 15 000; `Infinity` turns it off. */
+  readonly heartbeatMs?: number
+  /** How to come back after a loss; `false` closes the link instead. */
+  readonly reconnect?: ReconnectOptions | false
+  /** Largest payload taken or sent. Default 16 MiB. */
+  readonly maxMessageBytes?: number
+  /** What one busy stream may have unread here, in bytes. A stream begins with 64 KiB. Default 1 MiB. */
+  readonly windowBytes?: number
+  /** What all streams of the link may grow by beyond their first 64 KiB, in bytes. Default 64 MiB. */
+  readonly growthBytes?: number
+  /** Bytes that may wait in one Consumer or answer queue for credit before BUFFER_FULL. Default 16 MiB. */
+  readonly maxBufferedBytes?: number
+  /** Requests one Consumer may have unanswered. Default 65 536. */
+  readonly maxOutstanding?: number
+  /** Closes the link when aborted; also ends the first connecting. */
+  readonly signal?: AbortSignal
+  /** Told when the connection is made, lost, tried again, or given up. It must not throw. */
+  readonly observe?: (event: LinkEvent) => void
+  /** Time, turns and randomness. Default the system's. */
+  readonly clock?: Clock
+}
+
+/** Told of what happens to a link. */
+export interface LinkEvent {
+  readonly type: 'connected' | 'disconnected' | 'reconnecting' | 'closed'
+  /** What broke the connection, or ended the link. */
+  readonly error?: Error
+  /** For 'reconnecting': which try in a row this is, from 1. */
+  readonly attempt?: number
+  /** For 'reconnecting': milliseconds until it is made. */
+  readonly delayMs?: number
+}
+
+type Optional = 'auth' | 'tls' | 'reconnect' | 'signal' | 'observe'
+export type LinkSettings = Required<Omit<LinkOptions, Optional>> & Pick<LinkOptions, Optional>
+
+export const linkDefaults: LinkSettings = Object.freeze({
+  name: '',
+  connectTimeoutMs: 5_000,
+  heartbeatMs: 15_000,
+  maxMessageBytes: 16 * 1024 * 1024,
+  windowBytes: 1024 * 1024,
+  growthBytes: 64 * 1024 * 1024,
+  maxBufferedBytes: 16 * 1024 * 1024,
+  maxOutstanding: 65_536,
+  clock: systemClock,
+})
+
+export const reconnectDefaults = Object.freeze({ minMs: 100, maxMs: 5_000, maxAttempts: Number.POSITIVE_INFINITY })
+
+/** The first window of every stream, in bytes. Fixed, so that a thousand idle streams cost next to nothing. */
+export const initialWindowBytes = 64 * 1024
+
+const maxBytes = 1024 * 1024 * 1024
+
+/** The rules of `LinkOptions`, for layers above that take the same options and more. */
+export const linkRules: Rules = {
+  name: isText(200),
+  auth: isAnything,
+  tls: isObject,
+  connectTimeoutMs: isNumber(1),
+  heartbeatMs: isNumber(10),
+  reconnect: { expected: 'false or an object', test: (value) => value === false || isObject.test(value) },
+  maxMessageBytes: isInteger(1, maxBytes),
+  windowBytes: isInteger(initialWindowBytes, maxBytes),
+  growthBytes: isInteger(0),
+  maxBufferedBytes: isInteger(0),
+  maxOutstanding: isInteger(1, 2 ** 30),
+  signal: isSignal,
+  observe: isFunction,
+  clock: isObject,
+}
+
+const reconnectRules: Rules = { minMs: isNumber(1), maxMs: isNumber(1), maxAttempts: isNumber(1) }
+
+export function linkSettings(given: LinkOptions): LinkSettings {
+  verify('link options', given, linkRules)
+  if (given.reconnect) verify('reconnect', given.reconnect, reconnectRules)
+  return { ...linkDefaults, ...defined(given) }
+}
+
+/** Where to listen. Default: TCP on 127.0.0.1, a free port. */
+export interface ListenAddress {
+  /** TCP port; 0 picks a free one. */
+  readonly port?: number
+  /** Interface to bind. Default '127.0.0.1', this machine only; '0.0.0.0' is everybody. */
+  readonly host?: string
+  /** Path of a unix socket, instead of a port. */
+  readonly path?: string
+  /** With it the port speaks TLS. */
+  readonly tls?: TlsOptions
+}
+
+export interface ServerOptions extends ListenAddress {
+  /** Several addresses at once, instead of `port`, `host`, `path` and `tls`. */
+  readonly listen?: readonly ListenAddress[]
+  /** Milliseconds; a peer silent for twice as long counts as gone. Default 15 000; `Infinity` turns it off. */
+  readonly heartbeatMs?: number
+  /** Milliseconds a new connection has to finish its handshake. Default 5 000. */
+  readonly handshakeTimeoutMs?: number
+  /** Milliseconds that `close()` leaves streams to finish. Default 1 000. */
+  readonly graceMs?: number
+  /** Links at once. Default 100 000. */
+  readonly maxLinks?: number
+  /** Channel ends that one link may hold open. Default 65 536. In-process links are not limited. */
+  readonly maxEndsPerLink?: number
+  /** Streams that one link may carry. Default 65 536. In-process links are not limited. */
+  readonly maxStreamsPerLink?: number
+  /** Bytes that may wait for one link that does not read, before it is cut (SLOW_LINK). Default 256 MiB. */
+  readonly maxLinkBufferBytes?: number
+  /** Decides who a link is; throw to refuse it (UNAUTHENTICATED). Default: everybody is anonymous. */
+  readonly authenticate?: (link: LinkInfo) => Identity | Promise<Identity>
+  /** Decides whether a link may open a channel in a role; false refuses (FORBIDDEN). Default: everybody may. */
+  readonly authorise?: (link: LinkInfo, role: Role, channelId: string) => boolean | Promise<boolean>
+  /** Told of every link and channel end that opens, closes or is refused. It must not throw. */
+  readonly observe?: (event: ServerEvent) => void
+  /** Time, turns and randomness. Default the system's. */
+  readonly clock?: Clock
+}
+
+/** What `observe` is told. `code` is there when something was refused or broke. */
+export interface ServerEvent {
+  readonly type: 'link-open' | 'link-close' | 'end-open' | 'end-close' | 'refused'
+  readonly link: LinkInfo
+  readonly role?: Role
+  readonly channelId?: string
+  readonly code?: string
+}
+
+type Hook = 'authenticate' | 'authorise' | 'observe'
+export type ServerSettings = Required<Omit<ServerOptions, Hook | 'listen' | keyof ListenAddress>> &
+  Pick<ServerOptions, Hook>
+
+export const serverDefaults: ServerSettings = Object.freeze({
+  heartbeatMs: 15_000,
+  handshakeTimeoutMs: 5_000,
+  graceMs: 1_000,
+  maxLinks: 100_000,
+  maxEndsPerLink: 65_536,
+  maxStreamsPerLink: 65_536,
+  maxLinkBufferBytes: 256 * 1024 * 1024,
+  clock: systemClock,
+})
+
+const listenRules: Rules = {
+  port: isInteger(0, 65_535),
+  host: isText(255),
+  path: isText(255),
+  tls: isObject,
+}
+
+/** The rules of `ServerOptions`, for layers above that take the same options and more. */
+export const serverRules: Rules = {
+  ...listenRules,
+  listen: isArray,
+  heartbeatMs: isNumber(10),
+  handshakeTimeoutMs: isNumber(1),
+  graceMs: isNumber(0),
+  maxLinks: isInteger(1),
+  maxEndsPerLink: isInteger(1),
+  maxStreamsPerLink: isInteger(1),
+  maxLinkBufferBytes: isInteger(maxFrameBytes),
+  authenticate: isFunction,
+  authorise: isFunction,
+  observe: isFunction,
+  clock: isObject,
+}
+
+export function serverSettings(given: ServerOptions): ServerSettings {
+  verify('Server.listen', given, serverRules)
+  const { port: _port, host: _host, path: _path, tls: _tls, listen: _listen, ...rest } = given
+  return { ...serverDefaults, ...defined(rest) }
+}
+
+/** The addresses that the options name. */
+export function listenAddresses(given: ServerOptions): readonly ListenAddress[] {
+  if (given.listen === undefined) return [given]
+  for (const address of given.listen) verify('listen', address, listenRules)
+  return given.listen
+}
+
+export interface ProviderOptions {
+  /** `exclusive` is alone on its channel; `shared` divides the requests with others. Default exclusive. */
+  readonly mode?: 'exclusive' | 'shared'
+}
+
+export interface ServeOptions {
+  /** Handlers running at once; the rest of the requests wait, and cost credit. Default 256. */
+  readonly concurrency?: number
+}
+
+export interface ConsumerOptions {
+  /** Whether requests wait for a Provider that is not there yet; else they fail with NO_PROVIDER. Default true. */
+  readonly waitForProvider?: boolean
+}
+
+export interface SendOptions {
+  /** Milliseconds until TIMEOUT. Default 5 000; `Infinity` waits for ever. */
+  readonly timeoutMs?: number
+  /** Gives up when aborted (ABORTED). */
+  readonly signal?: AbortSignal
+  /** Keeps its place behind what was sent before, also behind a large payload. Default false: a small one overtakes. */
+  readonly ordered?: boolean
+}
+
+export const sendTimeoutMs = 5_000
+export const serveConcurrency = 256
+
+export const providerRules: Rules = { mode: isOneOf('exclusive', 'shared') }
+export const serveRules: Rules = { concurrency: isNumber(1) }
+export const consumerRules: Rules = { waitForProvider: isBoolean }
+export const sendRules: Rules = { timeoutMs: isNumber(0), signal: isSignal, ordered: isBoolean }
+
+/** A copy without the properties that are `undefined`, so that they do not hide a default. */
+export function defined<T extends object>(given: T): T {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T
+}

@@ -1,0 +1,225 @@
+/**
+ * The server's side of one link: handshake, channel ends, liveness, and its end.
+ *
+ * Floor 7. States: greeting (only HELLO is taken, for `handshakeTimeoutMs`) -> open -> over. Whatever a peer sends, it
+ * gets an error with a code and its own link is closed; nobody else notices.
+ */
+import { none } from './bytes.ts'
+import type { Cancel } from './clock.ts'
+import { type SignalboxError, type SocketErrorCode, socketError } from './errors.ts'
+import { encodeFailure } from './failure.ts'
+import { firstStreamKind, Kind, maxFrameBytes } from './frame.ts'
+import { decodeHello, decodeOpen, encodeWelcome, maxHelloBytes, type Open } from './handshake.ts'
+import { startHeartbeat } from './heartbeat.ts'
+import type { ServerEvent, ServerSettings } from './options.ts'
+import type { Identity, LinkInfo } from './peer.ts'
+import type { Line, Side, Switchboard, SwitchEnd } from './switchboard.ts'
+import type { Port, PortOwner } from './transport/port.ts'
+
+/** What a link needs of its server. */
+export interface LinkHost {
+  readonly settings: ServerSettings
+  readonly switchboard: Switchboard
+  readonly isClosing: boolean
+  /** The link has said who it is: an older connection of the same link is ended. */
+  greeted(link: ServerLink): void
+  over(link: ServerLink): void
+  tell(event: ServerEvent): void
+}
+
+export class ServerLink implements Line, PortOwner {
+  readonly port: Port
+  readonly ends = new Map<number, SwitchEnd>()
+  readonly sides = new Map<number, Side>()
+  readonly maxStreams: number
+  info: LinkInfo
+  /** The client's secret for this link; '' before the handshake. */
+  session = ''
+  readonly #host: LinkHost
+  readonly #opening = new Set<number>()
+  #state: 'greeting' | 'open' | 'over' = 'greeting'
+  #lastStream = 0
+  #stopTimer: Cancel
+  #reason: Error | undefined
+
+  constructor(port: Port, linkId: number, host: LinkHost) {
+    const { transport, address } = port
+    const { settings } = host
+    this.port = port
+    this.info = { linkId, name: '', transport, address, auth: undefined, identity: {} }
+    this.maxStreams = transport === 'local' ? Number.POSITIVE_INFINITY : settings.maxStreamsPerLink
+    this.#host = host
+    this.#stopTimer = settings.clock.after(settings.handshakeTimeoutMs, () =>
+      this.end(socketError('HANDSHAKE_TIMEOUT')),
+    )
+    port.attach(this)
+    port.limit(maxHelloBytes)
+  }
+
+  nextStream(): number {
+    do {
+      this.#lastStream = (this.#lastStream + 1) >>> 0 || 1
+    } while (this.sides.has(this.#lastStream))
+    return this.#lastStream
+  }
+
+  overflowed(): void {
+    const details = { limit: this.#host.settings.maxLinkBufferBytes, actual: this.port.buffered }
+    this.#reason ??= socketError('SLOW_LINK', undefined, { details })
+    this.port.destroy()
+  }
+
+  /** Ends the link: tells the peer why, and cuts. */
+  end(error: SignalboxError): void {
+    if (this.#state === 'over') return
+    this.#reason ??= error
+    const failure = encodeFailure(error)
+    this.port.send(Kind.BYE, 0, 0, 0, failure, 0, failure.length)
+    this.#finish()
+    this.port.close()
+  }
+
+  /** Asks the client to finish its streams and leave. */
+  sendAway(): void {
+    if (this.#state === 'open') this.port.send(Kind.GOAWAY, 0, 0, 0, none, 0, 0)
+    else this.end(socketError('SERVER_CLOSING'))
+  }
+
+  frame(
+    kind: number,
+    flags: number,
+    stream: number,
+    id: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    framed: boolean,
+  ): void {
+    if (this.#state !== 'open') this.#greet(kind, bytes, start, end)
+    else if (kind >= firstStreamKind) {
+      this.#host.switchboard.route(this, kind, flags, stream, id, bytes, start, end, framed)
+    } else if (kind === Kind.PING) this.port.send(Kind.PONG, 0, 0, 0, none, 0, 0)
+    else if (kind === Kind.OPEN) this.#open(stream, decodeOpen(bytes, start, end))
+    else if (kind === Kind.SHUT) this.#shut(stream)
+    else if (kind === Kind.BYE) this.port.close()
+    else if (kind !== Kind.PONG) throw socketError('BAD_FRAME', `A client does not send frames of kind ${kind}.`)
+  }
+
+  drained(): void {}
+
+  garbled(error: Error): void {
+    this.end(error as SignalboxError)
+  }
+
+  ended(error: Error | undefined): void {
+    this.#reason ??= error
+    this.#finish()
+  }
+
+  #greet(kind: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#state === 'over') return
+    if (kind !== Kind.HELLO || this.session !== '') {
+      throw socketError('BAD_FRAME', 'The first frame of a client is one HELLO, and then it waits for the WELCOME.')
+    }
+    const { name, auth, session } = decodeHello(bytes, start, end)
+    this.session = session
+    this.info = { ...this.info, name, auth }
+    const { authenticate } = this.#host.settings
+    if (authenticate === undefined) {
+      this.#welcome({})
+      return
+    }
+    // In-process links are of this program itself: there is nobody to authenticate.
+    if (this.port.transport === 'local') this.#welcome({})
+    else void this.#authenticate(authenticate)
+  }
+
+  async #authenticate(authenticate: NonNullable<ServerSettings['authenticate']>): Promise<void> {
+    try {
+      this.#welcome(await authenticate(this.info))
+    } catch (cause) {
+      this.#host.tell({ type: 'refused', link: this.info, code: 'UNAUTHENTICATED' })
+      this.end(socketError('UNAUTHENTICATED', undefined, { cause }))
+    }
+  }
+
+  #welcome(identity: Identity): void {
+    if (this.#state !== 'greeting') return
+    this.#stopTimer()
+    this.info = { ...this.info, identity }
+    this.#host.greeted(this)
+    this.#state = 'open'
+    this.port.limit(maxFrameBytes)
+    const { heartbeatMs, clock } = this.#host.settings
+    const isLocal = this.port.transport === 'local'
+    this.#stopTimer = startHeartbeat(this.port, isLocal ? Number.POSITIVE_INFINITY : heartbeatMs, clock, (error) =>
+      this.end(error as SignalboxError),
+    )
+    const welcome = encodeWelcome({ linkId: this.info.linkId })
+    this.#host.tell({ type: 'link-open', link: this.info })
+    this.port.send(Kind.WELCOME, 0, 0, 0, welcome, 0, welcome.length)
+  }
+
+  #open(number: number, open: Open): void {
+    if (this.ends.has(number) || this.#opening.has(number)) {
+      throw socketError('BAD_FRAME', `The channel end ${number} is open already.`)
+    }
+    const { maxEndsPerLink, authorise } = this.#host.settings
+    const isLocal = this.port.transport === 'local'
+    if (!isLocal && this.ends.size + this.#opening.size >= maxEndsPerLink) {
+      this.#refuse(number, open, 'TOO_MANY_CHANNELS')
+    } else if (authorise === undefined || isLocal) {
+      this.#opened(number, open)
+    } else {
+      this.#opening.add(number)
+      void this.#authorise(number, open, authorise)
+    }
+  }
+
+  async #authorise(number: number, open: Open, authorise: NonNullable<ServerSettings['authorise']>): Promise<void> {
+    let isAllowed = false
+    try {
+      isAllowed = await authorise(this.info, open.role, open.channelId)
+    } catch {
+      // A hook that throws has not allowed it.
+    }
+    // Shut, or the link lost, while the hook was thinking.
+    if (!this.#opening.delete(number)) return
+    if (isAllowed) this.#opened(number, open)
+    else this.#refuse(number, open, 'FORBIDDEN')
+  }
+
+  #opened(number: number, open: Open): void {
+    const refusal = this.#host.isClosing ? 'SERVER_CLOSING' : this.#host.switchboard.open(this, number, open)
+    if (refusal) this.#refuse(number, open, refusal)
+    else this.#host.tell({ type: 'end-open', link: this.info, role: open.role, channelId: open.channelId })
+  }
+
+  #refuse(number: number, { role, channelId }: Open, code: SocketErrorCode): void {
+    const failure = encodeFailure(socketError(code))
+    this.port.send(Kind.REFUSED, 0, number, 0, failure, 0, failure.length)
+    this.#host.tell({ type: 'refused', link: this.info, role, channelId, code })
+  }
+
+  #shut(number: number): void {
+    this.#opening.delete(number)
+    const end = this.ends.get(number)
+    if (end === undefined) return
+    this.#host.switchboard.shut(end)
+    const { role, channelId } = end.open
+    this.#host.tell({ type: 'end-close', link: this.info, role, channelId })
+  }
+
+  #finish(): void {
+    if (this.#state === 'over') return
+    const wasOpen = this.#state === 'open'
+    this.#state = 'over'
+    this.#stopTimer()
+    this.#opening.clear()
+    this.#host.switchboard.drop(this)
+    this.#host.over(this)
+    const { code } = (this.#reason ?? {}) as { code?: string }
+    const event = { type: wasOpen ? 'link-close' : 'refused', link: this.info } as const
+    this.#host.tell(code === undefined ? event : { ...event, code })
+  }
+}

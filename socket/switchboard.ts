@@ -1,0 +1,168 @@
+/**
+ * The switchboard: which channel ends are open, which of them are joined, and where a frame goes.
+ *
+ * Floor 6. A channel joins each of its Consumers with each of its Providers by a stream, which has a number of its own
+ * on either link. A frame is sent on by writing the other number into its header; the switchboard knows nothing of
+ * what it carries, and nothing waits here. [SOCK 4]
+ */
+import { none } from './bytes.ts'
+import { type SocketErrorCode, socketError } from './errors.ts'
+import { encodeFailure } from './failure.ts'
+import { headerBytes, Kind, rewriteStream } from './frame.ts'
+import { encodePeer, type Open } from './handshake.ts'
+import type { LinkInfo } from './peer.ts'
+import type { Port } from './transport/port.ts'
+
+/** A link as the switchboard sees it. */
+export interface Line {
+  readonly port: Port
+  readonly info: LinkInfo
+  /** Channel ends by the number that the client gave them. */
+  readonly ends: Map<number, SwitchEnd>
+  /** Streams by their number on this link. */
+  readonly sides: Map<number, Side>
+  readonly maxStreams: number
+  /** A number that no stream of this link has. */
+  nextStream(): number
+  /** More waits for it than it may have; it is to be cut. */
+  overflowed(): void
+}
+
+/** One side of a stream. */
+export interface Side {
+  readonly line: Line
+  readonly number: number
+  readonly end: SwitchEnd
+  other: Side
+}
+
+export interface SwitchEnd {
+  readonly line: Line
+  readonly number: number
+  readonly open: Open
+  readonly sides: Set<Side>
+}
+
+interface Channel {
+  readonly providers: Set<SwitchEnd>
+  readonly consumers: Set<SwitchEnd>
+}
+
+export class Switchboard {
+  /** Streams that join a Consumer and a Provider. */
+  streams = 0
+  /** Frames for streams that were over. */
+  lateFrames = 0
+  readonly #channels = new Map<string, Channel>()
+  readonly #maxLinkBufferBytes: number
+
+  constructor(maxLinkBufferBytes: number) {
+    this.#maxLinkBufferBytes = maxLinkBufferBytes
+  }
+
+  /** Channels with at least one end open. */
+  get channels(): number {
+    return this.#channels.size
+  }
+
+  /** Sends a frame of a stream to the other side. `framed` as in `FrameSink`. */
+  route(
+    line: Line,
+    kind: number,
+    flags: number,
+    stream: number,
+    id: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    framed: boolean,
+  ): void {
+    const side = line.sides.get(stream)
+    if (side === undefined) {
+      this.lateFrames++
+      return
+    }
+    const { line: target, number } = side.other
+    if (framed) {
+      rewriteStream(bytes, start - headerBytes, number)
+      target.port.relay(bytes, start - headerBytes, end)
+    } else {
+      target.port.send(kind, flags, number, id, bytes, start, end)
+    }
+    if (kind === Kind.RESET) this.#part(side)
+    if (target.port.isCongested && target.port.buffered > this.#maxLinkBufferBytes) target.overflowed()
+  }
+
+  /** Opens an end and joins it with the other ends of its channel. Returns a code when it is refused. */
+  open(line: Line, number: number, open: Open): SocketErrorCode | undefined {
+    const { role, channelId, shared } = open
+    const channel = this.#channels.get(channelId) ?? { providers: new Set(), consumers: new Set() }
+    if (role === 'provider') {
+      const [first] = channel.providers
+      if (first && !(shared && first.open.shared)) return 'CHANNEL_CONFLICT'
+    }
+    const others = role === 'provider' ? channel.consumers : channel.providers
+    if (line.sides.size + others.size > line.maxStreams) return 'TOO_MANY_CHANNELS'
+    for (const other of others) if (other.line.sides.size >= other.line.maxStreams) return 'TOO_MANY_CHANNELS'
+    const end: SwitchEnd = { line, number, open, sides: new Set() }
+    this.#channels.set(channelId, channel)
+    line.ends.set(number, end)
+    if (role === 'provider') {
+      channel.providers.add(end)
+      for (const consumer of others) this.#join(consumer, end)
+    } else {
+      channel.consumers.add(end)
+      for (const provider of others) this.#join(end, provider)
+    }
+    line.port.send(Kind.OPENED, 0, number, 0, none, 0, 0)
+    return undefined
+  }
+
+  /** Takes an end off its channel. Its streams go on until they are reset. */
+  shut(end: SwitchEnd): void {
+    end.line.ends.delete(end.number)
+    const channel = this.#channels.get(end.open.channelId)
+    if (channel === undefined) return
+    channel.consumers.delete(end)
+    channel.providers.delete(end)
+    if (channel.consumers.size + channel.providers.size === 0) this.#channels.delete(end.open.channelId)
+  }
+
+  /** The link is gone: its ends too, and the other side of every stream is told. */
+  drop(line: Line): void {
+    for (const end of [...line.ends.values()]) this.shut(end)
+    const failure = encodeFailure(socketError('LINK_LOST', 'The link at the other end of the channel was lost.'))
+    for (const side of [...line.sides.values()]) {
+      const { other } = side
+      this.#part(side)
+      other.line.port.send(Kind.RESET, 0, other.number, 0, failure, 0, failure.length)
+    }
+  }
+
+  /** The Provider first, so that it is there when the Consumer's first message comes. */
+  #join(consumer: SwitchEnd, provider: SwitchEnd): void {
+    const one = { line: consumer.line, number: consumer.line.nextStream(), end: consumer } as Side
+    const two: Side = { line: provider.line, number: provider.line.nextStream(), end: provider, other: one }
+    one.other = two
+    one.line.sides.set(one.number, one)
+    two.line.sides.set(two.number, two)
+    this.streams++
+    this.#attach(two, one.line.info)
+    this.#attach(one, two.line.info)
+  }
+
+  #attach(side: Side, peer: LinkInfo): void {
+    side.end.sides.add(side)
+    const { linkId, name, transport, address, identity } = peer
+    const told = encodePeer({ linkId, name, transport, address, identity })
+    side.line.port.send(Kind.ATTACH, 0, side.number, side.end.number, told, 0, told.length)
+  }
+
+  #part(side: Side): void {
+    if (!side.line.sides.delete(side.number)) return
+    side.other.line.sides.delete(side.other.number)
+    side.end.sides.delete(side)
+    side.other.end.sides.delete(side.other)
+    this.streams--
+  }
+}

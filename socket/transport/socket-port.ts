@@ -1,0 +1,135 @@
+/**
+ * A port over a byte stream of the operating system: TCP, TLS or a unix socket.
+ *
+ * Floor 3. Node only.
+ */
+import type { Socket } from 'node:net'
+import type { Cancel, Clock } from '../clock.ts'
+import { Decoder } from '../decoder.ts'
+import { Output } from './output.ts'
+import type { Port, PortOwner } from './port.ts'
+
+/** Gathered output is handed over at this size, without waiting for the end of the turn. */
+const flushBytes = 64 * 1024
+/** How much the operating system's side may hold back before the port calls itself congested. */
+export const highWaterBytes = 256 * 1024
+const closeWaitMs = 1_000
+
+export class SocketPort implements Port {
+  readonly transport: string
+  readonly address: string
+  received = 0
+  readonly #socket: Socket
+  readonly #clock: Clock
+  readonly #output = new Output()
+  #decoder: Decoder | undefined
+  #owner: PortOwner | undefined
+  #scheduled = false
+  #congested = false
+  #ended = false
+  #closing: Cancel | undefined
+  #failure: Error | undefined
+
+  constructor(socket: Socket, transport: string, clock: Clock) {
+    this.transport = transport
+    this.address = socket.remoteAddress === undefined ? '' : `${socket.remoteAddress}:${socket.remotePort}`
+    this.#socket = socket
+    this.#clock = clock
+    socket.setNoDelay(true)
+    socket.on('error', (error) => {
+      this.#failure ??= error
+    })
+    socket.on('close', () => this.#finish())
+    socket.on('drain', () => this.#drained())
+  }
+
+  get isPartial(): boolean {
+    return this.#decoder?.isPartial === true
+  }
+
+  get buffered(): number {
+    return this.#output.bytes + this.#socket.writableLength
+  }
+
+  get isCongested(): boolean {
+    return this.#congested
+  }
+
+  attach(owner: PortOwner): void {
+    this.#owner = owner
+    const decoder = new Decoder(0, owner)
+    this.#decoder = decoder
+    this.#socket.on('data', (chunk: Buffer) => {
+      this.received += chunk.length
+      try {
+        decoder.push(chunk)
+      } catch (error) {
+        decoder.stop()
+        owner.garbled(error as Error)
+      }
+    })
+  }
+
+  limit(maxFrameBytes: number): void {
+    if (this.#decoder) this.#decoder.maxFrameBytes = maxFrameBytes
+  }
+
+  send(kind: number, flags: number, stream: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#output.frame(kind, flags, stream, id, bytes, start, end)
+    if (!this.#scheduled || this.#output.bytes >= flushBytes) this.#gathered()
+  }
+
+  relay(bytes: Uint8Array, start: number, end: number): void {
+    this.#output.relay(bytes, start, end)
+    if (!this.#scheduled || this.#output.bytes >= flushBytes) this.#gathered()
+  }
+
+  close(): void {
+    if (this.#ended || this.#closing) return
+    this.#flush()
+    this.#socket.end()
+    this.#closing = this.#clock.after(closeWaitMs, () => this.destroy())
+  }
+
+  destroy(): void {
+    this.#decoder?.stop()
+    this.#socket.destroy()
+  }
+
+  #gathered(): void {
+    if (this.#output.bytes >= flushBytes && !this.#congested) this.#flush()
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#clock.turn(() => {
+      this.#scheduled = false
+      if (!this.#congested) this.#flush()
+    })
+  }
+
+  #flush(): void {
+    if (this.#output.bytes === 0) return
+    const pieces = this.#output.take()
+    if (this.#socket.destroyed || this.#socket.writableEnded) return
+    if (pieces.length === 1) {
+      this.#congested = !this.#socket.write(pieces[0] as Uint8Array)
+      return
+    }
+    this.#socket.cork()
+    for (const piece of pieces) this.#socket.write(piece)
+    this.#socket.uncork()
+    this.#congested = this.#socket.writableNeedDrain
+  }
+
+  #drained(): void {
+    this.#congested = false
+    this.#flush()
+    if (!this.#congested) this.#owner?.drained()
+  }
+
+  #finish(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#closing?.()
+    this.#owner?.ended(this.#failure)
+  }
+}

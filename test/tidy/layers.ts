@@ -1,0 +1,129 @@
+/**
+ * The tidy rules on who may import whom. Each is a pure function from the sources to its complaints.
+ */
+import { builtinModules } from 'node:module'
+import { type Import, inOrder, type Source } from './source.ts'
+
+const packages = ['socket', 'broker']
+const builtins = new Set(builtinModules)
+
+export const inPackages = (sources: readonly Source[]): Source[] =>
+  sources.filter((source) => packages.includes(source.folder))
+
+/** Every file of a package names its floor and imports only from lower ones of its own package. */
+export function floors(sources: readonly Source[]): string[] {
+  const byPath = new Map(sources.map((source) => [source.path, source]))
+  return inPackages(sources).flatMap((source) => {
+    const { floor } = source
+    if (floor === undefined) return [`${source.path}: the header comment does not say 'Floor N.'`]
+    return source.imports.flatMap((each) => {
+      if (each.target === undefined || folderOf(each.target) !== source.folder) return []
+      const target = byPath.get(each.target)
+      if (target === undefined) return [`${at(source, each)}: '${each.specifier}' is no file`]
+      if (target.floor === undefined || target.floor < floor) return []
+      return [`${at(source, each)}: floor ${floor} imports ${target.path}, which is on floor ${target.floor}`]
+    })
+  })
+}
+
+/** No file imports itself, by whatever way round. Says each cycle once, starting at its first path. */
+export function cycles(sources: readonly Source[]): string[] {
+  const byPath = new Map(sources.map((source) => [source.path, source]))
+  const done = new Set<string>()
+  const found = new Set<string>()
+  const follow = (path: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(path)
+    if (start >= 0) {
+      const cycle = trail.slice(start)
+      const first = cycle.indexOf(inOrder(cycle)[0] ?? path)
+      const turned = [...cycle.slice(first), ...cycle.slice(0, first)]
+      found.add([...turned, turned[0]].join(' -> '))
+      return
+    }
+    if (done.has(path)) return
+    for (const { target } of byPath.get(path)?.imports ?? []) {
+      if (target !== undefined) follow(target, [...trail, path])
+    }
+    done.add(path)
+  }
+  for (const source of sources) follow(source.path, [])
+  return [...found]
+}
+
+/**
+ * Layers meet at their public doors only: broker sees `#socket`, socket sees nothing above it, examples and benchmarks
+ * are written like a user's program. Tests mirror the sources and may reach into them.
+ */
+export function doors(sources: readonly Source[]): string[] {
+  return sources.flatMap((source) =>
+    source.imports.flatMap((each) => {
+      const fault = doorFault(source, each)
+      return fault === undefined ? [] : [`${at(source, each)}: ${fault}`]
+    }),
+  )
+}
+
+function doorFault({ folder }: Source, { specifier, target }: Import): string | undefined {
+  if (target !== undefined) {
+    const to = folderOf(target)
+    const allowed = to === folder || (folder === 'test' && packages.includes(to))
+    return allowed ? undefined : `'${specifier}' leaves ${folder}/`
+  }
+  if (specifier.startsWith('#')) {
+    return folder === 'broker' && specifier === '#socket' ? undefined : `'${specifier}' is not for ${folder}/`
+  }
+  const isSelf = specifier === 'signalbox' || specifier.startsWith('signalbox/')
+  if (!isSelf) return undefined
+  if (packages.includes(folder)) return `'${specifier}' is the package itself`
+  const isDoor = specifier === 'signalbox' || specifier === 'signalbox/socket'
+  return isDoor ? undefined : `'${specifier}' is not one of 'signalbox' and 'signalbox/socket'`
+}
+
+/** Node's own modules stay at the edges, so that the client half can run in a browser. */
+export function nodeImports(sources: readonly Source[]): string[] {
+  return inPackages(sources).flatMap((source) => {
+    const isEdge = source.path.startsWith('socket/transport/') || source.path === 'socket/clock.ts'
+    return source.imports.flatMap((each) => {
+      if (builtins.has(each.specifier)) return [`${at(source, each)}: write 'node:${each.specifier}'`]
+      if (!each.specifier.startsWith('node:') || isEdge || /\bNode only\b/.test(source.header)) return []
+      return [`${at(source, each)}: imports '${each.specifier}', and its header does not say 'Node only'`]
+    })
+  })
+}
+
+/** A package of someone else is imported in one file, which is then the one to change when it is replaced. */
+export function vendors(sources: readonly Source[]): string[] {
+  const users = new Map<string, Set<string>>()
+  for (const source of inPackages(sources)) {
+    for (const { specifier, target } of source.imports) {
+      if (target !== undefined || /^(node:|#|signalbox(\/|$))/.test(specifier) || builtins.has(specifier)) continue
+      const vendor = specifier
+        .split('/')
+        .slice(0, specifier.startsWith('@') ? 2 : 1)
+        .join('/')
+      users.set(vendor, (users.get(vendor) ?? new Set()).add(source.path))
+    }
+  }
+  return [...users]
+    .filter(([, paths]) => paths.size > 1)
+    .map(([vendor, paths]) => `'${vendor}' is imported in more than one file: ${[...paths].join(', ')}`)
+}
+
+/** Every file of a package can be reached from an entry point. */
+export function deadFiles(sources: readonly Source[], entries: readonly string[]): string[] {
+  const byPath = new Map(sources.map((source) => [source.path, source]))
+  const reached = new Set<string>()
+  const queue = [...entries]
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    if (reached.has(path)) continue
+    reached.add(path)
+    for (const { target } of byPath.get(path)?.imports ?? []) if (target !== undefined) queue.push(target)
+  }
+  return inPackages(sources)
+    .filter((source) => !reached.has(source.path))
+    .map((source) => `${source.path}: nothing leads here from ${entries.join(', ')}`)
+}
+
+const at = (source: Source, { line }: Import): string => `${source.path}:${line}`
+
+const folderOf = (path: string): string => path.split('/')[0] ?? ''
