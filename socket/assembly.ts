@@ -29,7 +29,9 @@ export class Assembly {
   }
 
   /** Takes a fragment. Returns how much of its cost is to be given back at once. */
-  add(bytes: Uint8Array, start: number, end: number, cost: number): number {
+  add(bytes: Uint8Array, start: number, end: number, cost: number, isLast: boolean): number {
+    // Many small ones would take far more memory than what they carry.
+    if (!isLast && end - start !== maxFrameBytes) throw socketError('BAD_FRAME', 'A fragment before the last is not full.')
     this.#filled += end - start
     if (this.#filled > this.total) throw socketError('BAD_FRAME', 'A message is longer than it was announced.')
     if (this.isRefused) return cost

@@ -37,9 +37,4 @@ export function join(parts: readonly Uint8Array[], size: number): Uint8Array {
   return whole
 }
 
-/** A random version 4 UUID's worth of hex digits, from the platform's secure source. */
-export function randomToken(): string {
-  return globalThis.crypto.randomUUID()
-}
-
 export const none: Uint8Array = new Uint8Array(0)

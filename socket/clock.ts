@@ -21,6 +21,24 @@ export interface Clock {
   random(): number
 }
 
+let turnCalls: (() => void)[] = []
+let isTurning = false
+
+/**
+ * Runs what was asked for, and once more what that asked for: a publish that is packed at the end of the turn is sent
+ * at the end of the same turn. What is asked for after that has to wait, so that input gets its chance.
+ */
+function endTurn(): void {
+  isTurning = true
+  for (let pass = 0; pass < 2 && turnCalls.length > 0; pass++) {
+    const calls = turnCalls
+    turnCalls = []
+    for (const call of calls) call()
+  }
+  isTurning = false
+  if (turnCalls.length > 0) setImmediate(endTurn)
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, call, hold = false) {
@@ -34,7 +52,8 @@ export const systemClock: Clock = {
     return () => clearInterval(timer)
   },
   turn(call) {
-    setImmediate(call)
+    if (turnCalls.length === 0 && !isTurning) setImmediate(endTurn)
+    turnCalls.push(call)
   },
   random: () => Math.random(),
 }

@@ -5,7 +5,7 @@
  * transport connection and are reopened on each; streams do not. Everything that waits is settled when it closes.
  */
 import { nextDelayMs } from './backoff.ts'
-import { none, randomToken } from './bytes.ts'
+import { none } from './bytes.ts'
 import type { Cancel } from './clock.ts'
 import { GrowthBudget } from './credit.ts'
 import { Deadlines } from './deadlines.ts'
@@ -15,6 +15,7 @@ import { decodeFailure, encodeFailure } from './failure.ts'
 import { firstStreamKind, Kind, maxFrameBytes } from './frame.ts'
 import { decodePeer, decodeWelcome, encodeHello, encodeOpen, maxHelloBytes, type Open } from './handshake.ts'
 import { startHeartbeat } from './heartbeat.ts'
+import { newId } from './identifier.ts'
 import { type LinkEvent, type LinkSettings, reconnectDefaults } from './options.ts'
 import { Pump } from './pump.ts'
 import { Stream, type StreamHost, type StreamOwner } from './stream.ts'
@@ -48,7 +49,7 @@ export class Connection implements StreamHost, PortOwner {
   /** Frames that came for streams that were over on this side. */
   late = 0
   readonly #dial: Dial
-  readonly #session = randomToken()
+  readonly #session = newId()
   readonly #ends = new Map<number, End>()
   readonly #streams = new Map<number, Stream>()
   readonly #closed = deferred<Error | undefined>()

@@ -34,6 +34,7 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
   readonly #connection: Connection
   readonly #ownsConnection: boolean
   readonly #waitForProvider: boolean
+  readonly #observe: ConsumerOptions['observe']
   readonly #streams: Stream[] = []
   readonly #calls = new Map<number, Call>()
   readonly #backlog: Backlog
@@ -54,9 +55,10 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
     this.#connection = connection
     this.#ownsConnection = ownsConnection
     this.#waitForProvider = options.waitForProvider ?? true
+    this.#observe = options.observe
     this.#backlog = new Backlog(connection.settings.maxBufferedBytes, (size, ordered) => this.#choose(size, ordered))
     this.#number = connection.add(this)
-    handled(this.#ready.promise)
+    void handled(this.#ready.promise)
   }
 
   /** A Consumer with a connection of its own, which closes with it. Rejects as `Link.connect` and `link.consumer` do. */
@@ -191,6 +193,7 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
   /** @internal */
   attached(stream: Stream): void {
     this.#streams.push(stream)
+    this.#observe?.(this.#streams.length)
     this.writable()
   }
 
@@ -231,6 +234,7 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
   gone(stream: Stream, error: SignalboxError | undefined): void {
     const at = this.#streams.indexOf(stream)
     if (at >= 0) this.#streams.splice(at, 1)
+    this.#observe?.(this.#streams.length)
     const failure = error ?? socketError('PROVIDER_CLOSED')
     for (const call of [...this.#calls.values()]) if (call.stream === stream) call.fail(failure)
   }
@@ -248,7 +252,7 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
     this.#ready.reject(this.#closed)
     this.#backlog.fail(this.#closed)
     for (const call of [...this.#calls.values()]) call.fail(this.#closed)
-    if (this.#credited) handled(this.#credited.promise)
+    if (this.#credited) void handled(this.#credited.promise)
     this.#credited?.reject(this.#closed)
     this.#idle?.resolve()
     this.#streams.length = 0

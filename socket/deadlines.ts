@@ -43,7 +43,7 @@ export class Deadlines {
   add(entry: Deadline, ms: number): void {
     if (ms === Number.POSITIVE_INFINITY) return
     if (this.#count === 0) this.#start()
-    entry.dueTick = this.#tick + Math.ceil(ms / tickMs) + 1
+    entry.dueTick = this.#present() + Math.ceil(ms / tickMs) + 1
     const slot = this.#wheel[entry.dueTick % slots] as Deadline
     entry.before = slot
     entry.after = slot.after
@@ -74,11 +74,21 @@ export class Deadlines {
     this.#stop = undefined
   }
 
+  /** Read anew each time: when the process was held up, the tick last visited lies behind. */
+  #present(): number {
+    const now = this.#clock.now()
+    const tick = Math.floor((now - this.#startedAt) / tickMs)
+    if (tick >= this.#tick) return tick
+    // Somebody set the clock back. What waits is due when the rest of its time has passed.
+    this.#startedAt = now - this.#tick * tickMs
+    return this.#tick
+  }
+
   #advance(): void {
-    const now = Math.floor((this.#clock.now() - this.#startedAt) / tickMs)
+    const now = this.#present()
     // After a pause longer than a turn of the wheel every slot is looked at once; that is enough.
     const first = Math.max(this.#tick + 1, now - slots + 1)
-    this.#tick = Math.max(this.#tick, now)
+    this.#tick = now
     for (let tick = first; tick <= now && this.#count > 0; tick++) this.#visit(tick % slots)
   }
 

@@ -8,13 +8,17 @@ import { type LinkOptions, linkSettings } from './options.ts'
 import { parseAddress } from './transport/address.ts'
 import { dial } from './transport/sockets.ts'
 
-/** Resolves once the handshake is done. Rejects with CONNECT_FAILED, UNAUTHENTICATED, VERSION_MISMATCH ... */
-export async function connectionTo(url: string, options: LinkOptions): Promise<Connection> {
+/** A connection that has not begun to connect. Throws INVALID_OPTION. */
+export function newConnection(url: string, options: LinkOptions): Connection {
   const address = parseAddress(url)
-  const settings = linkSettings(options)
-  const connection = new Connection(settings, ({ tls, connectTimeoutMs, clock, signal }) =>
+  return new Connection(linkSettings(options), ({ tls, connectTimeoutMs, clock, signal }) =>
     dial(address, tls, connectTimeoutMs, clock, signal),
   )
+}
+
+/** Resolves once the handshake is done. Rejects with CONNECT_FAILED, UNAUTHENTICATED, VERSION_MISMATCH ... */
+export async function connectionTo(url: string, options: LinkOptions): Promise<Connection> {
+  const connection = newConnection(url, options)
   await connection.connect()
   return connection
 }

@@ -22,11 +22,19 @@ interface WireFailure {
 
 /** Encodes anything that was thrown. Only `code`, `message` and `retryable` cross. */
 export function encodeFailure(error: unknown): Uint8Array {
-  const given = (typeof error === 'object' && error !== null ? error : {}) as Partial<SignalboxError>
-  const code = typeof given.code === 'string' ? given.code.slice(0, 100) : 'REMOTE'
-  const message = (typeof given.message === 'string' ? given.message : String(error)).slice(0, maxMessageChars)
-  const failure: WireFailure = { n: numberOf(code), code, message, retryable: given.retryable === true }
-  return encodeText(JSON.stringify(failure))
+  return encodeText(JSON.stringify(describe(error)))
+}
+
+function describe(error: unknown): WireFailure {
+  try {
+    const given = (typeof error === 'object' && error !== null ? error : {}) as Partial<SignalboxError>
+    const code = typeof given.code === 'string' ? given.code.slice(0, 100) : 'REMOTE'
+    const message = (typeof given.message === 'string' ? given.message : String(error)).slice(0, maxMessageChars)
+    return { n: numberOf(code), code, message, retryable: given.retryable === true }
+  } catch {
+    // An object without a prototype has no text, and a getter may throw.
+    return { n: socketErrors.REMOTE.number, code: 'REMOTE', message: 'What was thrown has no text.', retryable: false }
+  }
 }
 
 function numberOf(code: string): number {

@@ -31,6 +31,16 @@ export class Fifo<T> {
     return item
   }
 
+  /** Puts another item in the place of the first. */
+  replaceFirst(item: T): void {
+    this.#items[this.#head] = item
+  }
+
+  /** Calls with every item, first to last. */
+  each(call: (item: T, index: number) => void): void {
+    for (let at = this.#head; at < this.#items.length; at++) call(this.#items[at] as T, at - this.#head)
+  }
+
   /** Empties the list and returns what was in it. */
   clear(): T[] {
     const items = this.#items.slice(this.#head)

@@ -18,7 +18,7 @@ export const maxHelloBytes = 16 * 1024
 export interface Hello {
   readonly name: string
   readonly auth: unknown
-  /** Secret of the link, the same at every reconnect: it replaces its own older connection. */
+  /** Secret of the link, the same at every reconnect: it replaces its own older connection. 16 to 100 characters. */
   readonly session: string
 }
 
@@ -48,7 +48,7 @@ export function decodeHello(bytes: Uint8Array, start: number, end: number): Hell
     const details = { version, actual: theirs }
     throw socketError('VERSION_MISMATCH', `The peer speaks version ${theirs}, this server ${version}.`, { details })
   }
-  if (!isText(name, 200) || !isText(session, 100)) throw malformed('HELLO')
+  if (!isText(name, 200) || !isText(session, 100) || session.length < 16) throw malformed('HELLO')
   return { name, auth, session }
 }
 

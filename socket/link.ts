@@ -5,7 +5,8 @@
  */
 import type { Connection } from './connection.ts'
 import { Consumer } from './consumer.ts'
-import { connectionTo } from './dial.ts'
+import { handled } from './deferred.ts'
+import { connectionTo, newConnection } from './dial.ts'
 import type { ConsumerOptions, LinkOptions, ProviderOptions } from './options.ts'
 import { Provider } from './provider.ts'
 
@@ -35,6 +36,13 @@ export class Link implements AsyncDisposable {
     return new Link(await connectionTo(url, options))
   }
 
+  /** Like `connect`, but there at once, while it connects. If that fails the link is closed: see `closed`. */
+  static lazy(url: string, options: LinkOptions = {}): Link {
+    const connection = newConnection(url, options)
+    void handled(connection.connect())
+    return new Link(connection)
+  }
+
   /** Whether the connection is up at this moment. */
   get isOpen(): boolean {
     return this.#connection.isOpen
@@ -52,6 +60,11 @@ export class Link implements AsyncDisposable {
     const consumer = new Consumer(this.#connection, channelId, options)
     await consumer.whenOpened
     return consumer
+  }
+
+  /** Like `consumer`, but there at once: what is sent waits until the server has taken the channel end. */
+  lazyConsumer(channelId: string, options: ConsumerOptions = {}): Consumer {
+    return new Consumer(this.#connection, channelId, options)
   }
 
   stats(): LinkStats {

@@ -237,6 +237,8 @@ export interface ServeOptions {
 export interface ConsumerOptions {
   /** Whether requests wait for a Provider that is not there yet; else they fail with NO_PROVIDER. Default true. */
   readonly waitForProvider?: boolean
+  /** Told how many Providers there are, whenever one joins or leaves. It must not throw. */
+  readonly observe?: (providers: number) => void
 }
 
 export interface SendOptions {
@@ -253,7 +255,7 @@ export const serveConcurrency = 256
 
 export const providerRules: Rules = { mode: isOneOf('exclusive', 'shared') }
 export const serveRules: Rules = { concurrency: isNumber(1) }
-export const consumerRules: Rules = { waitForProvider: isBoolean }
+export const consumerRules: Rules = { waitForProvider: isBoolean, observe: isFunction }
 export const sendRules: Rules = { timeoutMs: isNumber(0), signal: isSignal, ordered: isBoolean }
 
 /** A copy without the properties that are `undefined`, so that they do not hide a default. */

@@ -64,7 +64,7 @@ export class Provider implements End, AsyncDisposable, AsyncIterable<Request> {
     this.#connection = connection
     this.#ownsConnection = ownsConnection
     this.#number = connection.add(this)
-    handled(this.#ready.promise)
+    void handled(this.#ready.promise)
   }
 
   /** A Provider with a connection of its own, which closes with it. Rejects as `Link.connect` and `link.provider` do. */

@@ -203,9 +203,10 @@ export class Stream {
   }
 
   #assemble(assembly: Assembly, flags: number, bytes: Uint8Array, start: number, end: number, cost: number): void {
-    const early = assembly.add(bytes, start, end, cost)
+    const isLast = (flags & Flag.MORE) === 0
+    const early = assembly.add(bytes, start, end, cost, isLast)
     if (early > 0) this.consumed(early)
-    if (flags & Flag.MORE) return
+    if (!isLast) return
     this.#assembly = undefined
     if (assembly.isRefused) {
       const { maxMessageBytes } = this.#host.settings

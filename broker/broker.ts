@@ -1,0 +1,150 @@
+/**
+ * The broker: a hub, and the server that it is a client of.
+ *
+ * Floor 9. `listen` has both in this process, joined by an in-process link; `attach` joins a server elsewhere. Either
+ * way it is the same hub.
+ */
+import { Link, type LinkOptions, linkDefaults, linkRules, Server, type ServerStats, serverRules } from '#socket'
+import { Client } from './client.ts'
+import { clientSettings } from './connect.ts'
+import { Hub, type HubStats } from './hub.ts'
+import {
+  type AttachOptions,
+  type BrokerOptions,
+  type ClientOptions,
+  type PublishOptions,
+  type SubscribeOptions,
+  splitHubOptions,
+  verifyClientOptions,
+  type WaitOptions,
+} from './options.ts'
+import type { Receipt } from './publisher.ts'
+import { type Status, StatusFeed } from './status.ts'
+import type { Subscription } from './subscription.ts'
+
+/** Counts of the broker, and of its server when that is in this process. */
+export interface BrokerStats extends HubStats {
+  readonly server: ServerStats | undefined
+}
+
+/** Options of a client in the broker's own process. */
+export type LocalClientOptions = Pick<ClientOptions, 'name' | 'producerId' | 'maxBufferedBytes' | 'maxMessageBytes'>
+
+type NewLink = (options: LinkOptions) => Link
+
+export class Broker implements AsyncDisposable {
+  /** The address to connect to. */
+  readonly url: string
+  /** Resolves when the broker is closed, or has lost the server that it is attached to for good. Never rejects. */
+  readonly closed: Promise<Error | undefined>
+  readonly #hub: Hub
+  readonly #server: Server | undefined
+  readonly #channel: string
+  readonly #newLink: NewLink
+  readonly #clients = new Set<Client>()
+  #self: Client | undefined
+  #closing: Promise<void> | undefined
+
+  /** @internal Use `Broker.listen` or `Broker.attach`. */
+  constructor(url: string, hub: Hub, channel: string, server: Server | undefined, newLink: NewLink) {
+    this.url = url
+    this.closed = hub.closed
+    this.#hub = hub
+    this.#channel = channel
+    this.#server = server
+    this.#newLink = newLink
+  }
+
+  /** Starts a server and a broker in this process. Rejects with LISTEN_FAILED or INVALID_OPTION. */
+  static async listen(options: BrokerOptions = {}): Promise<Broker> {
+    const { hub: settings, rest } = splitHubOptions('Broker.listen', options, serverRules)
+    const server = await Server.listen(rest)
+    const hub = await Hub.start(server.link({ name: 'broker' }), settings, rest.clock ?? linkDefaults.clock)
+    return new Broker(server.url, hub, settings.channel, server, (link) => server.link(link))
+  }
+
+  /**
+   * Starts a broker as a client of a server elsewhere. Rejects as `Link.connect` does, with CHANNEL_CONFLICT when that
+   * server has a broker, or INVALID_OPTION.
+   */
+  static async attach(url: string, options: AttachOptions = {}): Promise<Broker> {
+    const { hub: settings, rest } = splitHubOptions('Broker.attach', options, linkRules)
+    const link = await Link.connect(url, { name: 'broker', ...rest })
+    try {
+      const hub = await Hub.start(link, settings, rest.clock ?? linkDefaults.clock)
+      const { observe: _observe, ...common } = rest
+      return new Broker(url, hub, settings.channel, undefined, (own) => Link.lazy(url, { ...common, ...own }))
+    } catch (error) {
+      await link.close()
+      throw error
+    }
+  }
+
+  /** A client in this process, with the interface of one that `connect` gives. It closes with the broker. */
+  client(options: LocalClientOptions = {}): Client {
+    const { producerId: _producerId, ...linkOptions } = options
+    verifyClientOptions(options)
+    const feed = new StatusFeed()
+    const link = this.#newLink({ ...linkOptions, observe: (event) => event.type !== 'closed' && feed.tell(event) })
+    const client = new Client(link, clientSettings({ channel: this.#channel, ...options }), feed)
+    this.#clients.add(client)
+    void client.closed.then(() => this.#clients.delete(client))
+    return client
+  }
+
+  /** Publishes as a client of its own. See `Client.publish`. */
+  publish(topic: string, data: unknown, options?: PublishOptions): Promise<Receipt> {
+    return this.#own.publish(topic, data, options)
+  }
+
+  /** Subscribes as a client of its own. See `Client.subscribe`. */
+  subscribe<T = unknown>(pattern: string, options?: SubscribeOptions): Promise<Subscription<T>> {
+    return this.#own.subscribe<T>(pattern, options)
+  }
+
+  /** See `Client.unsubscribe`. */
+  unsubscribe(pattern: string): Promise<void> {
+    return this.#own.unsubscribe(pattern)
+  }
+
+  /** See `Client.flush`. */
+  flush(options?: WaitOptions): Promise<void> {
+    return this.#own.flush(options)
+  }
+
+  /** What happens to the broker's own client. See `Client.status`. */
+  status(): AsyncIterableIterator<Status> {
+    return this.#own.status()
+  }
+
+  stats(): BrokerStats {
+    return { ...this.#hub.stats(), server: this.#server?.stats() }
+  }
+
+  /** Like `close`, but the loops of its own client finish what is queued first, for `timeoutMs` at most. */
+  async drain(options: Pick<WaitOptions, 'timeoutMs'> = {}): Promise<void> {
+    await Promise.all([...this.#clients].map((client) => client.drain(options)))
+    await this.close()
+  }
+
+  /** Takes nothing new, forwards what it holds (`drainMs`), ends its clients, then the server. Never rejects. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  get #own(): Client {
+    this.#self ??= this.client({ name: 'broker' })
+    return this.#self
+  }
+
+  async #close(): Promise<void> {
+    await this.#hub.close()
+    await Promise.all([...this.#clients].map((client) => client.close()))
+    await this.#server?.close()
+  }
+}

@@ -1,0 +1,286 @@
+/**
+ * A client of a broker: publish, subscribe, and everything restored after an outage.
+ *
+ * Floor 7. It owns its subscriptions. Whenever a broker appears on the broker channel, after a lost link or because
+ * another broker has taken the place of the first, every subscription is made again, on a new channel, and goes on
+ * from what it has seen.
+ */
+import {
+  type Clock,
+  type Consumer,
+  handled,
+  type Link,
+  newId,
+  type Provider,
+  SignalboxError,
+  socketError,
+} from '#socket'
+import {
+  limitDefaults,
+  type PublishOptions,
+  type SubscribeOptions,
+  subscribeDefaults,
+  verifyPublishOptions,
+  verifySubscribeOptions,
+  verifyWait,
+  type WaitOptions,
+  waitTimeoutMs,
+} from './options.ts'
+import { Publisher, type Receipt } from './publisher.ts'
+import type { Status, StatusFeed } from './status.ts'
+import { Subscription, type SubscriptionOwner } from './subscription.ts'
+import { checkPattern } from './topics.ts'
+import { bounded } from './wait.ts'
+import { type BrokerRequest, decodeReply, encodeRequest, type SubscribeReply } from './wire.ts'
+
+/** Milliseconds before a subscription that could not be restored, though the broker is there, is tried again. */
+const restoreAgainMs = 500
+
+/** What the broker and this client hold at the moment. */
+export interface ClientStats {
+  /** Subscriptions of this client. */
+  readonly subscriptions: number
+  /** Bytes published and waiting for credit. */
+  readonly bufferedBytes: number
+  /** Publishes refused because the buffer was full. */
+  readonly refused: number
+  /** Channel ends and streams on its link. */
+  readonly channels: number
+  readonly streams: number
+}
+
+export interface ClientSettings {
+  readonly name: string
+  readonly producerId: string
+  readonly channel: string
+  readonly clock: Clock
+  readonly connectTimeoutMs: number
+  readonly maxBufferedBytes: number
+  readonly maxMessageBytes: number
+}
+
+/** Where a subscription is provided at the moment. */
+interface Place {
+  readonly channel: string
+  readonly provider: Provider
+}
+
+export class Client implements SubscriptionOwner, AsyncDisposable {
+  /** What this client is called; its messages carry it as `sender`. */
+  readonly name: string
+  /** Names this client in the ids of its messages. */
+  readonly producerId: string
+  /** Resolves when the client is closed for good, with the error if one was the cause. Never rejects. */
+  readonly closed: Promise<Error | undefined>
+  /** @internal */ readonly clock: Clock
+  readonly #link: Link
+  readonly #settings: ClientSettings
+  readonly #feed: StatusFeed
+  readonly #consumer: Consumer
+  readonly #publisher: Publisher
+  readonly #places = new Map<Subscription, Place | undefined>()
+  #isClosed = false
+
+  /** @internal Use `connect` or `broker.client`. The client closes the link when it closes. */
+  constructor(link: Link, settings: ClientSettings, feed: StatusFeed) {
+    this.name = settings.name
+    this.producerId = settings.producerId
+    this.clock = settings.clock
+    this.#link = link
+    this.#settings = settings
+    this.#feed = feed
+    this.#consumer = link.lazyConsumer(settings.channel, { observe: (brokers) => this.#brokersAre(brokers) })
+    this.#publisher = new Publisher(this.#consumer, { ...settings, sender: settings.name })
+    this.closed = link.closed.then((error) => {
+      this.#finish(error)
+      return error
+    })
+  }
+
+  /** @internal Resolves when a broker has answered. Rejects with TIMEOUT, FORBIDDEN ... */
+  async greet(): Promise<void> {
+    await this.#ask({ op: 'hello' }, this.#settings.connectTimeoutMs)
+  }
+
+  /**
+   * Publishes a value (as msgpack), or a `Uint8Array` as it is. At most once: resolves as soon as there is credit, which
+   * is at once unless the broker is slower than this client. Rejects with INVALID_TOPIC, INVALID_DATA,
+   * MESSAGE_TOO_LARGE, BUFFER_FULL, CLOSED; a rejection that nobody looks at does not end the process.
+   */
+  publish(topic: string, data: unknown, options?: PublishOptions): Promise<Receipt> {
+    if (options !== undefined) {
+      try {
+        verifyPublishOptions(options)
+      } catch (error) {
+        return handled(Promise.reject(error))
+      }
+    }
+    return this.#publisher.publish(topic, data, options)
+  }
+
+  /**
+   * Subscribes to a topic or a pattern. Everything published after it has resolved is delivered. Rejects with
+   * INVALID_PATTERN, INVALID_OPTION, TOO_MANY_SUBSCRIPTIONS, TIMEOUT, ABORTED, LINK_LOST, CLOSED.
+   */
+  async subscribe<T = unknown>(pattern: string, options: SubscribeOptions = {}): Promise<Subscription<T>> {
+    checkPattern(pattern)
+    verifySubscribeOptions(options)
+    if (this.#isClosed) throw socketError('CLOSED')
+    const { signal } = options
+    if (signal?.aborted) throw socketError('ABORTED', undefined, { cause: signal.reason })
+    const subscription = new Subscription<T>(pattern, options, this)
+    try {
+      await this.#begin(subscription as Subscription, false)
+    } catch (error) {
+      subscription.fail(error as Error)
+      throw error
+    }
+    return subscription
+  }
+
+  /** Closes every subscription of this client to that pattern. */
+  async unsubscribe(pattern: string): Promise<void> {
+    checkPattern(pattern)
+    const closing = [...this.#places.keys()].filter((one) => one.pattern === pattern).map((one) => one.close())
+    await Promise.all(closing)
+  }
+
+  /** Resolves when the broker has taken all that was published so far. Rejects with TIMEOUT, ABORTED, LINK_LOST, CLOSED. */
+  async flush(options: WaitOptions = {}): Promise<void> {
+    verifyWait('flush', options)
+    const limits = { timeoutMs: waitTimeoutMs, ...options }
+    await bounded(this.#flushed(limits), limits, this.clock)
+  }
+
+  /** What happens to this client from now on: connected, disconnected, gap ... Ends when the client is closed. */
+  status(): AsyncIterableIterator<Status> {
+    return this.#feed.listen()
+  }
+
+  /** What this client holds at the moment. */
+  stats(): ClientStats {
+    const { ends, streams } = this.#link.stats()
+    const { buffered, refused } = this.#publisher
+    return { subscriptions: this.#places.size, bufferedBytes: buffered, refused, channels: ends, streams }
+  }
+
+  /** Publishes and delivers what is under way, for `timeoutMs` at most (default 5 000), then closes. Never rejects. */
+  async drain(options: Pick<WaitOptions, 'timeoutMs'> = {}): Promise<void> {
+    verifyWait('drain', options)
+    const drained = [...this.#places.keys()].map((one) => one.drain(options))
+    await Promise.all([handled(this.flush(options)).catch(() => {}), ...drained])
+    await this.close()
+  }
+
+  /** Ends it: what was published still goes out as far as there is credit, loops end. Never rejects. */
+  async close(): Promise<void> {
+    if (!this.#isClosed) this.#publisher.send()
+    this.#finish(undefined)
+    await this.#link.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** @internal */
+  async leave(subscription: Subscription, drainMs: number): Promise<void> {
+    const place = this.#places.get(subscription)
+    this.#places.delete(subscription)
+    if (place === undefined) return
+    if (this.#consumer.providers > 0) {
+      const request = { op: 'unsubscribe', channel: place.channel, drain: drainMs > 0 } as const
+      // It fails when the broker is gone or slow; closing the channel then says the same.
+      await this.#ask(request, drainMs > 0 ? drainMs : waitTimeoutMs).catch(() => {})
+    }
+    await place.provider.close()
+  }
+
+  /** @internal */
+  tell(status: Status): void {
+    this.#feed.tell(status)
+  }
+
+  async #flushed({ timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
+    await this.#publisher.sent()
+    await this.#ask({ op: 'flush' }, timeoutMs)
+  }
+
+  /** Requests keep their place behind what was published before. */
+  async #ask<T>(request: BrokerRequest, timeoutMs: number): Promise<T> {
+    return decodeReply<T>(await this.#consumer.send(encodeRequest(request), { timeoutMs, ordered: true }))
+  }
+
+  #brokersAre(count: number): void {
+    if (count === 0) this.#lostBroker()
+    else for (const subscription of this.#places.keys()) void handled(this.#restore(subscription))
+  }
+
+  /** The channels of the subscriptions led to that broker; each gets a new one when it is made again. */
+  #lostBroker(): void {
+    for (const [subscription, place] of this.#places) {
+      this.#places.set(subscription, undefined)
+      void handled(place?.provider.close() ?? Promise.resolve())
+    }
+  }
+
+  async #restore(subscription: Subscription): Promise<void> {
+    try {
+      await this.#begin(subscription, true)
+    } catch (error) {
+      if (subscription.isClosed || this.#isClosed) return
+      const isRetryable = error instanceof SignalboxError && error.retryable
+      if (!isRetryable) {
+        this.#places.delete(subscription)
+        subscription.fail(error as Error)
+      } else if (this.#consumer.providers > 0) {
+        this.clock.after(restoreAgainMs, () => this.#restoreAgain(subscription))
+      }
+    }
+  }
+
+  #restoreAgain(subscription: Subscription): void {
+    const isLost = this.#places.has(subscription) && this.#places.get(subscription) === undefined
+    if (isLost && this.#consumer.providers > 0) void handled(this.#restore(subscription))
+  }
+
+  async #begin(subscription: Subscription, isRestored: boolean): Promise<void> {
+    const channel = newId()
+    const provider = await this.#link.provider(channel)
+    provider.serve(
+      (request) => {
+        subscription.take(request)
+        return undefined
+      },
+      { concurrency: Number.POSITIVE_INFINITY },
+    )
+    const { options, pattern } = subscription
+    const { noEcho, from } = { ...subscribeDefaults, ...options }
+    const { messages, bytes } = { ...limitDefaults, ...options.limit }
+    const resume = isRestored ? subscription.resume() : null
+    const limits = { noEcho, limitMessages: messages, limitBytes: bytes }
+    try {
+      const reply = await this.#ask<SubscribeReply>(
+        { op: 'subscribe', channel, pattern, ...limits, from, resume },
+        waitTimeoutMs,
+      )
+      this.#places.set(subscription, { channel, provider })
+      subscription.begun(reply, isRestored)
+    } catch (error) {
+      await provider.close()
+      throw error
+    }
+    // Closed while the broker was asked: nobody else tells it.
+    if (subscription.isClosed) await this.leave(subscription, 0)
+  }
+
+  #finish(error: Error | undefined): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#publisher.close(error ?? socketError('CLOSED'))
+    for (const subscription of [...this.#places.keys()]) subscription.fail(error)
+    this.#places.clear()
+    this.#feed.tell(error ? { type: 'closed', error } : { type: 'closed' })
+    this.#feed.end()
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The hub: takes publishes and requests on the broker channel, and forwards on one channel per subscription.
+ *
+ * Floor 7. Written with Consumers and Providers alone: it does not know whether its server is in this process. For
+ * each batch it reads the header, finds the topic, stamps it, and passes the same bytes on; it decodes no message.
+ */
+import { type Clock, decodeText, type Link, type PeerInfo, type Provider, type Request } from '#socket'
+import { BatchHeader, stamp } from './batch.ts'
+import { Forward } from './delivery/outbox.ts'
+import { type Held, Pacer } from './delivery/pacing.ts'
+import { brokerError } from './errors.ts'
+import { Matcher } from './matcher.ts'
+import type { HubSettings } from './options.ts'
+import { replayFor } from './replay.ts'
+import { Route } from './route.ts'
+import { TopicTable } from './topic-table.ts'
+import { checkPattern } from './topics.ts'
+import { type BrokerRequest, decodeRequest, encodeReply, type SubscribeRequest, WireKind } from './wire.ts'
+
+/** What a broker has done since its start, and what it holds now. */
+export interface HubStats {
+  readonly topics: number
+  readonly subscriptions: number
+  /** Messages taken from publishers. */
+  readonly published: number
+  /** Messages forwarded, counted once per subscription. */
+  readonly forwarded: number
+  /** Messages dropped because a subscription's limit was reached. Each is in a gap that its subscriber is told. */
+  readonly dropped: number
+  /** Messages held for subscriptions without credit. */
+  readonly held: number
+  /** Publishes whose credit is held back, so that subscribers keep up. */
+  readonly paced: number
+  /** Publishes refused: malformed, or one topic too many. */
+  readonly refused: number
+}
+
+const ok = encodeReply(true)
+
+export class Hub {
+  /** Says which life of the broker sequences belong to. Never 0. */
+  readonly epoch: number
+  /** Resolves when the hub is closed, or its link is for good. */
+  readonly closed: Promise<Error | undefined>
+  readonly #link: Link
+  readonly #settings: HubSettings
+  readonly #clock: Clock
+  readonly #provider: Provider
+  readonly #topics: TopicTable
+  readonly #matcher = new Matcher<Route>()
+  readonly #routes = new Map<string, Route>()
+  readonly #pacer: Pacer
+  #position = 0
+  #refused = 0
+  #forwarded = 0
+  #dropped = 0
+  #isClosing = false
+
+  /** @internal Use `Hub.start`. */
+  constructor(link: Link, provider: Provider, settings: HubSettings, clock: Clock) {
+    this.closed = link.closed
+    this.#link = link
+    this.#provider = provider
+    this.#settings = settings
+    this.#clock = clock
+    this.#topics = new TopicTable(settings)
+    this.#pacer = new Pacer(clock)
+    this.epoch = 1 + Math.floor(clock.random() * 0xffff_fffe)
+    provider.serve((request) => this.#take(request), { concurrency: Number.POSITIVE_INFINITY })
+  }
+
+  /** Provides the broker channel. Rejects with CHANNEL_CONFLICT when the server has a broker already. */
+  static async start(link: Link, settings: HubSettings, clock: Clock): Promise<Hub> {
+    return new Hub(link, await link.provider(settings.channel), settings, clock)
+  }
+
+  stats(): HubStats {
+    let [forwarded, dropped, held] = [this.#forwarded, this.#dropped, 0]
+    for (const { outbox } of this.#routes.values()) {
+      forwarded += outbox.forwarded
+      dropped += outbox.dropped
+      held += outbox.length
+    }
+    const subscriptions = this.#routes.size
+    const paced = this.#pacer.size
+    const refused = this.#refused
+    return {
+      topics: this.#topics.size,
+      subscriptions,
+      published: this.#position,
+      forwarded,
+      dropped,
+      held,
+      paced,
+      refused,
+    }
+  }
+
+  /** Takes nothing new, forwards what it holds for `drainMs` at most, then leaves the server. */
+  async close(): Promise<void> {
+    if (this.#isClosing) return
+    this.#isClosing = true
+    this.#pacer.close()
+    const emptied = [...this.#routes.values()].map(({ outbox }) => outbox.whenEmpty())
+    let stop: () => void = () => {}
+    const timeout = new Promise<void>((resolve) => {
+      stop = this.#clock.after(this.#settings.drainMs, resolve, true)
+    })
+    await Promise.race([Promise.all(emptied), timeout])
+    stop()
+    await this.#provider.close()
+    for (const route of [...this.#routes.values()]) this.#drop(route)
+    await this.#link.close()
+  }
+
+  #take(request: Request): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    const bytes = request.payload
+    if (bytes[0] === WireKind.BATCH) return this.#publish(bytes, request)
+    return this.#answer(bytes, request)
+  }
+
+  #publish(bytes: Uint8Array, request: Request): undefined {
+    try {
+      if (this.#isClosing) throw brokerError('BROKER_CLOSED')
+      const header = new BatchHeader(bytes)
+      this.#judgeSender(header, request.peer)
+      const topic = this.#topics.open(header.topic)
+      const position = this.#position + 1
+      const time = this.#clock.now()
+      const seq = topic.seq + 1
+      stamp(header.view, this.epoch, seq, position, time)
+      topic.append(header, position, time)
+      this.#position += header.count
+      this.#forward(new Forward(topic.name, header.count, seq, bytes), request)
+    } catch (error) {
+      this.#refused++
+      throw error
+    }
+  }
+
+  #forward(batch: Forward, request: Request): void {
+    const routes = this.#matcher.match(batch.topic)
+    let held: Held | undefined
+    for (const route of routes) {
+      if (!route.wants(request.peer)) continue
+      route.outbox.offer(batch)
+      if (route.outbox.isPressed) held = this.#pacer.hold(route.outbox, request, held)
+    }
+  }
+
+  /** A message says who sent it; that must be the name of the link it came on. */
+  #judgeSender(header: BatchHeader, peer: PeerInfo): void {
+    const { bytes, producerEnd, recordsAt } = header
+    if (decodeText(bytes, producerEnd, recordsAt) === peer.name) return
+    throw brokerError(
+      'INVALID_BATCH',
+      `The sender ${JSON.stringify(header.sender)} is not ${JSON.stringify(peer.name)}.`,
+    )
+  }
+
+  async #answer(bytes: Uint8Array, request: Request): Promise<Uint8Array | undefined> {
+    if (bytes[0] !== WireKind.REQUEST) throw brokerError('INVALID_REQUEST', `The first byte is ${bytes[0]}.`)
+    const wanted: BrokerRequest = decodeRequest(bytes)
+    if (this.#isClosing) throw brokerError('BROKER_CLOSED')
+    if (wanted.op === 'subscribe') return await this.#subscribe(wanted, request)
+    if (wanted.op === 'unsubscribe') return await this.#unsubscribe(wanted.channel, wanted.drain, request.peer)
+    if (wanted.op === 'stats') return encodeReply(this.stats())
+    if (wanted.op === 'hello') return encodeReply({ epoch: this.epoch })
+    return ok
+  }
+
+  async #subscribe(wanted: SubscribeRequest, request: Request): Promise<undefined> {
+    const { pattern, channel } = wanted
+    checkPattern(pattern)
+    const limit = this.#settings.maxSubscriptions
+    if (this.#routes.size >= limit) {
+      throw brokerError('TOO_MANY_SUBSCRIPTIONS', `There are ${limit} subscriptions.`, { details: { limit } })
+    }
+    let route: Route | undefined
+    const consumer = await this.#link.consumer(channel, {
+      observe: (providers) => {
+        if (providers === 0 && route) this.#drop(route)
+      },
+    })
+    if (consumer.providers === 0 || this.#routes.has(channel)) {
+      await consumer.close()
+      throw brokerError('INVALID_REQUEST', 'The channel of the subscription is taken, or nobody provides there.')
+    }
+    route = new Route(wanted, request.peer, consumer)
+    const { reply, batches } = replayFor(wanted, this.#topics.matching(pattern), this.epoch, this.#position)
+    this.#routes.set(channel, route)
+    this.#matcher.add(pattern, route)
+    void request.respond(encodeReply(reply))
+    for (const { topic, batch } of batches) {
+      route.outbox.offer(new Forward(topic.name, batch.count, batch.seq, batch.bytes))
+    }
+    return undefined
+  }
+
+  async #unsubscribe(channel: string, drain: boolean, client: PeerInfo): Promise<Uint8Array> {
+    const route = this.#routes.get(channel)
+    if (route === undefined || !route.isOf(client)) return ok
+    this.#matcher.delete(route.pattern, route)
+    if (drain) await route.outbox.whenEmpty()
+    this.#drop(route)
+    return ok
+  }
+
+  /** Ends a subscription here; harmless when it has ended. */
+  #drop(route: Route): void {
+    if (!this.#routes.delete(route.channel)) return
+    this.#matcher.delete(route.pattern, route)
+    this.#forwarded += route.outbox.forwarded
+    this.#dropped += route.outbox.dropped
+    route.outbox.clear()
+    void route.consumer.close()
+  }
+}

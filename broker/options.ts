@@ -1,0 +1,228 @@
+/**
+ * Every option of the broker layer: its meaning, unit, default and bounds.
+ *
+ * Floor 3. A unit ends the name. Links and servers have options of their own (socket/options.ts), which are taken too.
+ */
+import {
+  invalid,
+  isBoolean,
+  isInteger,
+  isNumber,
+  isObject,
+  isOneOf,
+  isSignal,
+  isText,
+  type LinkOptions,
+  linkRules,
+  type Rule,
+  type Rules,
+  type ServerOptions,
+  verify,
+} from '#socket'
+import type { Headers } from './message.ts'
+import { checkPattern } from './topics.ts'
+import type { From } from './wire.ts'
+
+/** The channel that a broker provides, unless another is chosen. Fixed, so that clients need to know the address only. */
+export const brokerChannel = '5167a1b0-0000-4000-8000-000000000001'
+
+const isId: Rule = {
+  expected: 'a string of 1 to 100 characters',
+  test: (value) => typeof value === 'string' && value.length > 0 && value.length <= 100,
+}
+
+/** Settings of the topics that a pattern matches. */
+export interface TopicOptions {
+  /** Messages kept in memory for subscribers that come later or come back. Default 0. */
+  readonly history?: number
+}
+
+export interface HubOptions {
+  /** Settings by pattern; for each setting the most specific pattern that has it wins. Default none. */
+  readonly topics?: Readonly<Record<string, TopicOptions>>
+  /** Channel that the broker provides. Default one fixed for all brokers; choose another to run two on one server. */
+  readonly channel?: string
+  /** Topics that may exist; a publish to one more is refused and counted. Default 1 000 000. */
+  readonly maxTopics?: number
+  /** Subscriptions at once. Default 1 000 000. */
+  readonly maxSubscriptions?: number
+  /** Bytes that the history of one topic may take, whatever `history` says. Default 64 MiB. */
+  readonly maxHistoryBytes?: number
+  /** Milliseconds that `close()` leaves for what is queued to go out. Default 1 000. */
+  readonly drainMs?: number
+}
+
+export type HubSettings = Required<HubOptions>
+
+export const hubDefaults: HubSettings = Object.freeze({
+  topics: Object.freeze({}),
+  channel: brokerChannel,
+  maxTopics: 1_000_000,
+  maxSubscriptions: 1_000_000,
+  maxHistoryBytes: 64 * 1024 * 1024,
+  drainMs: 1_000,
+})
+
+const hubRules: Rules = {
+  topics: isObject,
+  channel: isText(36),
+  maxTopics: isInteger(1),
+  maxSubscriptions: isInteger(1),
+  maxHistoryBytes: isInteger(0),
+  drainMs: isNumber(0),
+}
+
+const topicRules: Rules = { history: isInteger(0, 10_000_000) }
+
+/** `Broker.listen`: a server and a broker in this process. */
+export interface BrokerOptions extends HubOptions, ServerOptions {}
+
+/** `Broker.attach`: a broker that is a client of a server elsewhere. */
+export interface AttachOptions extends HubOptions, LinkOptions {}
+
+/** Takes the broker's own options out. Throws INVALID_OPTION, INVALID_PATTERN. */
+export function splitHubOptions<T extends HubOptions>(
+  where: string,
+  options: T,
+  restRules: Rules,
+): { hub: HubSettings; rest: Omit<T, keyof HubOptions> } {
+  verify(where, options, { ...restRules, ...hubRules })
+  for (const [pattern, settings] of Object.entries(options.topics ?? {})) {
+    verify(`topics['${checkPattern(pattern)}']`, settings, topicRules)
+  }
+  const hub: Record<string, unknown> = { ...hubDefaults }
+  const rest: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined) (Object.hasOwn(hubRules, name) ? hub : rest)[name] = value
+  }
+  return { hub: hub as unknown as HubSettings, rest: rest as Omit<T, keyof HubOptions> }
+}
+
+export interface ClientOptions extends Omit<LinkOptions, 'observe'> {
+  /** Names this client in the ids of its messages. Default a random UUID. */
+  readonly producerId?: string
+  /** Channel of the broker. Default the one that every broker provides. */
+  readonly channel?: string
+}
+
+const clientRules: Rules = { ...linkRules, producerId: isId, channel: isText(36) }
+
+/** Throws INVALID_OPTION. */
+export function verifyClientOptions(options: ClientOptions): void {
+  verify('connect', options, clientRules)
+}
+
+export interface PublishOptions {
+  /** Text by name, for the subscriber. Default none. */
+  readonly headers?: Headers
+  /** The message's id. Default the producer's id and a number. */
+  readonly id?: string
+  /** Connects a message with another, for the subscriber. Default none. */
+  readonly correlationId?: string
+  /** Topic to answer to, for the subscriber. Default none. */
+  readonly replyTo?: string
+  /** Milliseconds to wait for credit before TIMEOUT. Default `Infinity`. The message may still go afterwards. */
+  readonly timeoutMs?: number
+  /** Stops waiting for credit (ABORTED). The message may still go afterwards. */
+  readonly signal?: AbortSignal
+}
+
+const isHeaders: Rule = {
+  expected: 'an object with text values',
+  test: (value) => isObject.test(value) && Object.values(value as object).every((text) => typeof text === 'string'),
+}
+
+const publishRules: Rules = {
+  headers: isHeaders,
+  id: isId,
+  correlationId: isId,
+  replyTo: isText(255),
+  timeoutMs: isNumber(0),
+  signal: isSignal,
+}
+
+/** Throws INVALID_OPTION. */
+export function verifyPublishOptions(options: PublishOptions): void {
+  verify('publish', options, publishRules)
+}
+
+/** What happens to messages that the application does not take in time. */
+export type Overflow = 'block' | 'drop-oldest' | 'drop-newest' | 'error'
+
+export interface SubscribeOptions {
+  /** Messages held for the application before `overflow` acts. Default 100. */
+  readonly buffer?: number
+  /**
+   * `block`: credit stops, and the broker holds what comes, up to `limit`. `drop-oldest` and `drop-newest` keep
+   * `buffer` messages here and drop the rest, as gaps. `error` ends the subscription with QUEUE_OVERFLOW. Default block.
+   */
+  readonly overflow?: Overflow
+  /** What the broker holds once credit is gone; then the oldest go, as gaps. Default 65 536 messages, 64 MiB. */
+  readonly limit?: { readonly messages?: number; readonly bytes?: number }
+  /** Where to begin, as far as the topic has a history. Default 'new'. */
+  readonly from?: From
+  /** Leaves out what this client published itself. Default false. */
+  readonly noEcho?: boolean
+  /** Closes the subscription when aborted; its loop ends as with `close()`. */
+  readonly signal?: AbortSignal
+}
+
+export const subscribeDefaults = Object.freeze({
+  buffer: 100,
+  overflow: 'block' as Overflow,
+  from: 'new' as From,
+  noEcho: false,
+})
+export const limitDefaults = Object.freeze({ messages: 65_536, bytes: 64 * 1024 * 1024 })
+
+const fromExpected = "'new', 'all', { seq }, { position }, { time } or { last }"
+const isFrom: Rule = {
+  expected: fromExpected,
+  test(value) {
+    if (value === 'new' || value === 'all') return true
+    const entries = isObject.test(value) ? Object.entries(value as object) : []
+    const [name, number] = entries[0] ?? []
+    return entries.length === 1 && ['seq', 'position', 'time', 'last'].includes(name ?? '') && isInteger(0).test(number)
+  },
+}
+
+const subscribeRules: Rules = {
+  buffer: isInteger(1),
+  overflow: isOneOf('block', 'drop-oldest', 'drop-newest', 'error'),
+  limit: isObject,
+  from: isFrom,
+  noEcho: isBoolean,
+  signal: isSignal,
+}
+const limitRules: Rules = { messages: isInteger(1), bytes: isInteger(1) }
+
+/** Throws INVALID_OPTION. */
+export function verifySubscribeOptions(options: SubscribeOptions): void {
+  verify('subscribe', options, subscribeRules)
+  if (options.limit) verify('limit', options.limit, limitRules)
+}
+
+export interface RunOptions {
+  /** Handlers at once. Default 1, which keeps the order. */
+  readonly concurrency?: number
+}
+
+/** Throws INVALID_OPTION. */
+export function verifyRun(handler: unknown, options: RunOptions): void {
+  if (typeof handler !== 'function') throw invalid('run', 'handler', 'a function', handler)
+  verify('run', options, { concurrency: isInteger(1, 100_000) })
+}
+
+export interface WaitOptions {
+  /** Milliseconds until TIMEOUT (or, when draining, until what is left is given up). Default 5 000. */
+  readonly timeoutMs?: number
+  /** Gives up when aborted (ABORTED). */
+  readonly signal?: AbortSignal
+}
+
+export const waitTimeoutMs = 5_000
+
+/** Throws INVALID_OPTION. */
+export function verifyWait(where: string, options: WaitOptions): void {
+  verify(where, options, { timeoutMs: isNumber(0), signal: isSignal })
+}

@@ -1,0 +1,285 @@
+/**
+ * A subscription: an async-iterable queue of messages, which its client restores after every outage.
+ *
+ * Floor 5. States: open -> (draining ->) over. `break`, `close()`, `await using` and its signal end the loop normally;
+ * what broke it is thrown from the loop, after what was queued.
+ */
+import { type Clock, type Deferred, deferred, handled, type Request } from '#socket'
+import { BatchHeader } from './batch.ts'
+import { type Message, ReceivedBatch } from './message.ts'
+import {
+  type RunOptions,
+  type SubscribeOptions,
+  subscribeDefaults,
+  verifyRun,
+  verifyWait,
+  type WaitOptions,
+  waitTimeoutMs,
+} from './options.ts'
+import { MessageQueue } from './queue.ts'
+import { Seen } from './seen.ts'
+import type { Status } from './status.ts'
+import { decodeGaps, type Gap, type Resume, type SubscribeReply, WireKind } from './wire.ts'
+
+/** What a subscription needs of its client. */
+export interface SubscriptionOwner {
+  readonly clock: Clock
+  /**
+   * Tells the broker that nothing more is wanted; resolves when it knows, or cannot be told. With `drainMs` what the
+   * broker holds comes first, as far as that takes no longer.
+   */
+  leave(subscription: Subscription, drainMs: number): Promise<void>
+  tell(status: Status): void
+}
+
+const done: IteratorReturnResult<undefined> = { value: undefined, done: true }
+
+export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, AsyncDisposable {
+  /** What was subscribed to. */
+  readonly pattern: string
+  /** Messages that have arrived. */
+  received = 0
+  /** Messages that were dropped, here or at the broker. Every one of them is in a gap. */
+  dropped = 0
+  /** Gaps: runs of messages of one topic that were dropped or missed. */
+  gaps = 0
+  /** The latest gap. */
+  lastGap: Gap | undefined
+  /** Whether nothing was missed in the latest interruption; true before any. */
+  recovered = true
+  /** Messages whose handler in `run` threw. */
+  handlerErrors = 0
+  /** @internal */ readonly options: SubscribeOptions
+  readonly #owner: SubscriptionOwner
+  readonly #queue: MessageQueue
+  readonly #seen = new Seen()
+  readonly #waiting: Deferred<void>[] = []
+  readonly #onAbort = (): void => void this.close()
+  #enforcing = false
+  #state: 'open' | 'draining' | 'over' = 'open'
+  #failure: Error | undefined
+  #drained: Deferred<void> | undefined
+
+  /** @internal Use `client.subscribe`. */
+  constructor(pattern: string, options: SubscribeOptions, owner: SubscriptionOwner) {
+    this.pattern = pattern
+    this.options = options
+    this.#owner = owner
+    const { buffer, overflow } = { ...subscribeDefaults, ...options }
+    this.#queue = new MessageQueue(buffer, overflow, (gap) => this.#lost(gap))
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** Messages that wait for the application. */
+  get pending(): number {
+    return this.#queue.length
+  }
+
+  /** Whether it has ended. */
+  get isClosed(): boolean {
+    return this.#state === 'over'
+  }
+
+  /** One message per step. Leaving the loop closes the subscription. Two loops share the messages. */
+  [Symbol.asyncIterator](): AsyncIterator<Message<T>, undefined> {
+    return {
+      next: () => this.#next(),
+      return: async () => {
+        await this.close()
+        return done
+      },
+    }
+  }
+
+  /** The messages of one batch per step, as an array: for the highest rates. Leaving the loop closes the subscription. */
+  batches(): AsyncIterable<Message<T>[]> & AsyncIterator<Message<T>[], undefined> {
+    return {
+      next: async () => {
+        while (this.#queue.length === 0) if (!(await this.#more())) return done
+        const value = this.#queue.takeBatch() as Message<T>[]
+        this.#taken()
+        return { value, done: false }
+      },
+      return: async () => {
+        await this.close()
+        return done
+      },
+      [Symbol.asyncIterator]() {
+        return this
+      },
+    }
+  }
+
+  /**
+   * Calls `handler` with every message, `concurrency` at once, until the subscription is closed. A throw is counted
+   * in `handlerErrors`, told as status 'error', and the next message follows.
+   */
+  async run(handler: (message: Message<T>) => unknown, options: RunOptions = {}): Promise<void> {
+    verifyRun(handler, options)
+    const workers = Array.from({ length: options.concurrency ?? 1 }, () => this.#work(handler))
+    await Promise.all(workers)
+  }
+
+  /** Ends it: the loop stops at once, what is queued is dropped. Never rejects. */
+  async close(): Promise<void> {
+    if (this.#state === 'over') return
+    this.#finish(undefined)
+    this.#queue.clear()
+    await this.#owner.leave(this as Subscription, 0)
+  }
+
+  /**
+   * Takes nothing new, lets the loop finish what is queued here and at the broker (for `timeoutMs` at most, default
+   * 5 000), then closes.
+   */
+  async drain(options: Pick<WaitOptions, 'timeoutMs'> = {}): Promise<void> {
+    verifyWait('drain', options)
+    if (this.#state === 'open') {
+      this.#state = 'draining'
+      const timeoutMs = options.timeoutMs ?? waitTimeoutMs
+      this.#drained = deferred()
+      const stop = this.#owner.clock.after(timeoutMs, this.#drained.resolve, true)
+      await this.#owner.leave(this as Subscription, timeoutMs)
+      if (this.#queue.length > 0) await this.#drained.promise
+      stop()
+    }
+    await this.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** @internal What the broker sent. */
+  take(request: Request): void {
+    const bytes = request.payload
+    try {
+      if (bytes[0] === WireKind.BATCH) this.#takeBatch(bytes, request)
+      else if (bytes[0] === WireKind.GAPS) for (const gap of decodeGaps(bytes)) this.#missed(gap)
+    } catch (error) {
+      this.#owner.tell({ type: 'error', pattern: this.pattern, error: error as Error })
+    }
+  }
+
+  /** @internal The broker has it (again). */
+  begun(reply: SubscribeReply, isRestored: boolean): void {
+    this.#seen.begin(reply.epoch, reply.position)
+    for (const gap of reply.gaps) this.#missed(gap)
+    if (!isRestored) return
+    this.recovered = reply.recovered
+    if (reply.recovered) this.#owner.tell({ type: 'recovered', pattern: this.pattern })
+  }
+
+  /** @internal What to ask for after an interruption. */
+  resume(): Resume {
+    return this.#seen.resume()
+  }
+
+  /** @internal It cannot go on: the loop throws, after what is queued. */
+  fail(error: Error | undefined): void {
+    this.#finish(error)
+  }
+
+  #takeBatch(bytes: Uint8Array, request: Request): void {
+    if (this.#state === 'over') return
+    const header = new BatchHeader(bytes)
+    const topic = header.topic
+    request.hold()
+    const last = header.count - 1
+    this.#seen.saw(topic, header.epoch, header.seq + last, header.position + last)
+    this.received += header.count
+    this.#queue.push(new ReceivedBatch(header, topic, () => request.release()))
+    this.#wake()
+    if (this.options.overflow !== undefined && this.options.overflow !== 'block') this.#enforceLater()
+  }
+
+  /** After the turn: a loop that is ready has taken what it can by then. */
+  #enforceLater(): void {
+    if (this.#enforcing) return
+    this.#enforcing = true
+    this.#owner.clock.turn(() => {
+      this.#enforcing = false
+      try {
+        this.#queue.enforce()
+      } catch (error) {
+        this.#finish(error as Error)
+        this.#queue.clear()
+        void handled(this.#owner.leave(this as Subscription, 0))
+      }
+    })
+  }
+
+  #next(): Promise<IteratorResult<Message<T>, undefined>> {
+    const message = this.#queue.take()
+    if (message === undefined) return this.#nextLater()
+    if (this.#state !== 'open') this.#taken()
+    return Promise.resolve({ value: message as Message<T>, done: false })
+  }
+
+  async #nextLater(): Promise<IteratorResult<Message<T>, undefined>> {
+    for (;;) {
+      const message = this.#queue.take()
+      if (message) {
+        this.#taken()
+        return { value: message as Message<T>, done: false }
+      }
+      if (!(await this.#more())) return done
+    }
+  }
+
+  /** Waits for messages. False when none will come; throws what broke the subscription. */
+  async #more(): Promise<boolean> {
+    if (this.#queue.length > 0) return true
+    if (this.#state === 'over') {
+      if (this.#failure) throw this.#failure
+      return false
+    }
+    const waiting = deferred<void>()
+    this.#waiting.push(waiting)
+    await waiting.promise
+    return true
+  }
+
+  async #work(handler: (message: Message<T>) => unknown): Promise<void> {
+    for (;;) {
+      const { value: message, done: isDone } = await this.#next()
+      if (isDone) return
+      try {
+        const result = handler(message)
+        if (result instanceof Promise) await result
+      } catch (error) {
+        this.handlerErrors++
+        this.#owner.tell({ type: 'error', pattern: this.pattern, error: error as Error })
+      }
+    }
+  }
+
+  #taken(): void {
+    if (this.#queue.length === 0) this.#drained?.resolve()
+  }
+
+  #wake(): void {
+    for (const waiting of this.#waiting.splice(0)) waiting.resolve()
+  }
+
+  #missed(gap: Gap): void {
+    this.#seen.missed(gap.topic, gap.last)
+    this.#lost(gap)
+  }
+
+  #lost(gap: Gap): void {
+    this.gaps++
+    this.dropped += gap.last - gap.first + 1
+    this.lastGap = gap
+    this.#owner.tell({ type: 'gap', pattern: this.pattern, gap })
+  }
+
+  #finish(error: Error | undefined): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.#failure = error
+    this.options.signal?.removeEventListener('abort', this.#onAbort)
+    this.#drained?.resolve()
+    this.#wake()
+  }
+}
