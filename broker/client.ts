@@ -15,6 +15,7 @@ import {
   SignalboxError,
   socketError,
 } from '#socket'
+import { Names } from './names.ts'
 import {
   limitDefaults,
   type PublishOptions,
@@ -73,6 +74,7 @@ export class Client implements SubscriptionOwner, AsyncDisposable {
   /** Resolves when the client is closed for good, with the error if one was the cause. Never rejects. */
   readonly closed: Promise<Error | undefined>
   /** @internal */ readonly clock: Clock
+  /** @internal */ readonly names = new Names()
   readonly #link: Link
   readonly #settings: ClientSettings
   readonly #feed: StatusFeed

@@ -3,6 +3,7 @@
  *
  * Floor 3. Nothing is decoded before it is touched: a message is a place in its batch.
  */
+import { readU32, slice } from '#socket'
 import { type BatchHeader, nextRecord, RecordFlag, recordHeaderBytes } from './batch.ts'
 import { decodeValue } from './codec.ts'
 import { brokerError } from './errors.ts'
@@ -87,14 +88,14 @@ export class Message<T = unknown> {
 
   /** The bytes as they travelled: what was published if that was a `Uint8Array`, else msgpack. */
   get payload(): Uint8Array {
-    const { bytes, view } = this.#batch.header
-    return bytes.subarray(this.#end - view.getUint32(this.#at, true), this.#end)
+    const { bytes } = this.#batch.header
+    return slice(bytes, this.#end - readU32(bytes, this.#at), this.#end)
   }
 
   /** The value that was published; bytes stay bytes. Throws INVALID_DATA when the payload cannot be decoded. */
   get data(): T {
     if (!this.#isDecoded) {
-      const isRaw = this.#batch.header.view.getUint8(this.#at + 4) & RecordFlag.RAW
+      const isRaw = (this.#batch.header.bytes[this.#at + 4] as number) & RecordFlag.RAW
       this.#data = (isRaw ? this.payload : decodeValue(this.payload)) as T
       this.#isDecoded = true
     }
@@ -117,24 +118,37 @@ export class Message<T = unknown> {
   }
 }
 
+/** What batches came in together: their credit goes back when the application is done with all of them. */
+export interface ReceivedParcel {
+  /** Batches that the application is not done with. */
+  batches: number
+  release(): void
+}
+
 /** A batch on its way through a subscription's queue, with a cursor. */
 export class ReceivedBatch {
   readonly header: BatchHeader
   readonly topic: string
-  /** Gives the credit of its bytes back. */
-  readonly release: () => void
+  readonly #parcel: ReceivedParcel
   #index = 0
   #at: number
   #count: number
   #producerId: string | undefined
   #sender: string | undefined
 
-  constructor(header: BatchHeader, topic: string, release: () => void) {
+  constructor(header: BatchHeader, topic: string, parcel: ReceivedParcel) {
     this.header = header
     this.topic = topic
-    this.release = release
+    this.#parcel = parcel
+    parcel.batches++
     this.#at = header.recordsAt
     this.#count = header.count
+  }
+
+  /** The application is done with it. */
+  release(): void {
+    this.#parcel.batches--
+    if (this.#parcel.batches === 0) this.#parcel.release()
   }
 
   /** Messages not yet taken. */
@@ -160,13 +174,13 @@ export class ReceivedBatch {
   /** The next message; `left` says that there is one. Throws INVALID_BATCH, and the rest of the batch is lost. */
   next(): Message {
     const at = this.#at
-    this.#at = nextRecord(this.header.view, at)
+    this.#at = nextRecord(this.header.bytes, at, this.header.end)
     return new Message(this, this.#index++, at, this.#at)
   }
 
   /** Drops the next `count` messages. */
   skip(count: number): void {
-    for (let i = 0; i < count; i++) this.#at = nextRecord(this.header.view, this.#at)
+    for (let i = 0; i < count; i++) this.#at = nextRecord(this.header.bytes, this.#at, this.header.end)
     this.#index += count
   }
 
@@ -176,10 +190,10 @@ export class ReceivedBatch {
   }
 
   attributes(at: number): Attributes {
-    const { view, bytes } = this.header
-    if ((view.getUint8(at + 4) & RecordFlag.ATTRIBUTES) === 0) return noAttributes
+    const { bytes } = this.header
+    if (((bytes[at + 4] as number) & RecordFlag.ATTRIBUTES) === 0) return noAttributes
     const start = at + recordHeaderBytes + 4
-    const value = decodeValue(bytes.subarray(start, start + view.getUint32(at + recordHeaderBytes, true)))
+    const value = decodeValue(slice(bytes, start, start + readU32(bytes, at + recordHeaderBytes)))
     if (typeof value !== 'object' || value === null) throw brokerError('INVALID_DATA')
     return value
   }

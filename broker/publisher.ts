@@ -3,21 +3,25 @@
  *
  * Floor 5. Messages published in one turn of the event loop to one topic, one after the other, share a batch; another
  * topic begins another, so that everything keeps the order in which it was published. Batches lie side by side in a
- * slab. Without credit sealed batches wait here, up to `maxBufferedBytes`; then publishing is refused (BUFFER_FULL).
+ * slab and leave together, as a parcel. Without credit parcels wait here, up to `maxBufferedBytes`; then publishing is
+ * refused (BUFFER_FULL).
  */
 import {
   allocate,
   type Clock,
   type Consumer,
+  copy,
   type Deferred,
   deferred,
   encodeText,
   Fifo,
   handled,
   maxFrameBytes,
+  slice,
   socketError,
+  writeU32,
 } from '#socket'
-import { type BatchNames, batchHeaderBytes, RecordFlag, recordHeaderBytes, viewOf, writeBatchHeader } from './batch.ts'
+import { encodeHeading, RecordFlag, recordHeaderBytes, seal } from './batch.ts'
 import { encodeShared, encodeValue } from './codec.ts'
 import type { Attributes } from './message.ts'
 import type { PublishOptions } from './options.ts'
@@ -27,8 +31,6 @@ import { bounded } from './wait.ts'
 const slabBytes = 256 * 1024
 /** Topics whose encoded names are kept. */
 const maxKnownTopics = 10_000
-/** Where the open batch would be cut anyway, publishing waits for its turn. */
-const maxBatchBytes = maxFrameBytes
 
 /** What became of a publish. */
 export class Receipt {
@@ -55,8 +57,8 @@ export class Receipt {
   }
 }
 
-/** A topic's header with the names, encoded once. */
-interface Heading extends BatchNames {
+/** A topic's batch header with its names, encoded once. */
+interface Heading {
   readonly topic: string
   readonly bytes: Uint8Array
 }
@@ -75,12 +77,13 @@ export class Publisher {
   readonly #consumer: Consumer
   readonly #settings: PublisherSettings
   readonly #headings = new Map<string, Heading>()
-  readonly #sealed = new Fifo<Uint8Array>()
-  #sealedBytes = 0
+  readonly #parcels = new Fifo<Uint8Array>()
+  #parcelBytes = 0
   #slab = allocate(0)
-  #view = viewOf(this.#slab)
   #at = 0
-  /** The open batch: where it begins, its topic, and how many records it has. */
+  /** Where the open parcel begins. */
+  #parcelAt = 0
+  /** The open batch in it: its topic, where it begins, and how many records it has. */
   #open: Heading | undefined
   #openAt = 0
   #count = 0
@@ -96,7 +99,7 @@ export class Publisher {
 
   /** Bytes that wait for credit. */
   get buffered(): number {
-    return this.#sealedBytes + (this.#open ? this.#at - this.#openAt : 0)
+    return this.#parcelBytes + this.#at - this.#parcelAt
   }
 
   /** See `Client.publish`. */
@@ -112,11 +115,11 @@ export class Publisher {
     return this.#blocked === undefined ? Promise.resolve(receipt) : this.#whenTaken(this.#blocked, receipt, options)
   }
 
-  /** Seals the open batch and sends what credit allows. */
+  /** Sends what credit allows. */
   send(): void {
-    this.#seal()
-    while (this.#sealed.length > 0 && this.#consumer.credit > 0) this.#post()
-    if (this.#sealed.length > 0) this.#wait()
+    this.#wrap()
+    while (this.#parcels.length > 0 && this.#consumer.credit > 0) this.#post()
+    if (this.#parcels.length > 0) this.#wait()
   }
 
   /** Resolves once everything published so far has left. */
@@ -128,8 +131,8 @@ export class Publisher {
   close(error: Error): void {
     if (this.#closed) return
     this.#closed = error
-    this.#sealed.clear()
-    this.#sealedBytes = 0
+    this.#parcels.clear()
+    this.#parcelBytes = 0
     this.#open = undefined
     if (this.#blocked) void handled(this.#blocked.promise)
     this.#blocked?.reject(error)
@@ -167,84 +170,81 @@ export class Publisher {
     }
   }
 
-  /** Makes room for a record, in the open batch if it may go there, else in a new one. */
+  /** Makes room for a record: in the open batch if it may go there, else in a new one. */
   #reserve(topic: string, size: number): void {
-    const open = this.#open
-    if (open !== undefined && open.topic === topic) {
-      const end = this.#at + size
-      if (end - this.#openAt <= maxBatchBytes && end <= this.#slab.length) return
-      this.#full()
-    } else if (open !== undefined) {
-      this.#seal()
-    }
+    if (this.#open?.topic === topic && this.#fits(size)) return
     const heading = this.#headings.get(topic) ?? this.#heading(topic)
     const needed = heading.bytes.length + size
-    if (this.#slab.length - this.#at < needed) {
-      this.#slab = allocate(Math.max(slabBytes, needed))
-      this.#view = viewOf(this.#slab)
-      this.#at = 0
-    }
+    this.#seal()
+    if (!this.#fits(needed)) this.#begin(needed)
     this.#open = heading
     this.#openAt = this.#at
-    this.#slab.set(heading.bytes, this.#at)
+    copy(this.#slab, this.#at, heading.bytes, 0, heading.bytes.length)
     this.#at += heading.bytes.length
   }
 
-  /** The open batch has no more room: it goes at once, without waiting for the end of the turn. */
-  #full(): void {
-    this.#seal()
+  #fits(size: number): boolean {
+    const end = this.#at + size
+    return end - this.#parcelAt <= maxFrameBytes && end <= this.#slab.length
+  }
+
+  /** Begins a parcel. The one before goes at once, without waiting for the end of the turn. */
+  #begin(size: number): void {
+    this.#wrap()
     if (this.#blocked === undefined) this.send()
+    if (this.#slab.length - this.#at >= size) return
+    this.#slab = allocate(Math.max(slabBytes, size))
+    this.#at = 0
+    this.#parcelAt = 0
   }
 
   #write(payload: Uint8Array, isRaw: boolean, attributes: Uint8Array | undefined): void {
     const slab = this.#slab
     let at = this.#at
-    this.#view.setUint32(at, payload.length, true)
+    writeU32(slab, at, payload.length)
     slab[at + 4] = (isRaw ? RecordFlag.RAW : 0) | (attributes ? RecordFlag.ATTRIBUTES : 0)
     at += recordHeaderBytes
     if (attributes) {
-      this.#view.setUint32(at, attributes.length, true)
+      writeU32(slab, at, attributes.length)
       slab.set(attributes, at + 4)
       at += 4 + attributes.length
     }
-    slab.set(payload, at)
+    copy(slab, at, payload, 0, payload.length)
     this.#at = at + payload.length
   }
 
   #heading(topic: string): Heading {
     const { producerId, sender } = this.#settings
-    const names = [checkTopic(topic), producerId, sender].map((name) => encodeText(name)) as [
-      Uint8Array,
-      Uint8Array,
-      Uint8Array,
-    ]
-    const [topicBytes, producerBytes, senderBytes] = names.map((name) => name.length) as [number, number, number]
-    const bytes = new Uint8Array(batchHeaderBytes + topicBytes + producerBytes + senderBytes)
-    bytes.set(names[0], batchHeaderBytes)
-    bytes.set(names[1], batchHeaderBytes + topicBytes)
-    bytes.set(names[2], batchHeaderBytes + topicBytes + producerBytes)
-    const heading: Heading = { topic, bytes, topicBytes, producerBytes, senderBytes }
+    const bytes = encodeHeading(encodeText(checkTopic(topic)), encodeText(producerId), encodeText(sender))
+    const heading: Heading = { topic, bytes }
     if (this.#headings.size >= maxKnownTopics) this.#headings.clear()
     this.#headings.set(topic, heading)
     return heading
   }
 
+  /** Ends the open batch. */
   #seal(): void {
-    const open = this.#open
-    if (open === undefined) return
-    writeBatchHeader(this.#slab, this.#openAt, open, this.#count, this.#producerSeq - this.#count)
-    const batch = this.#slab.subarray(this.#openAt, this.#at)
+    if (this.#open === undefined) return
+    seal(this.#slab, this.#openAt, this.#at, this.#count, this.#producerSeq - this.#count)
     this.#open = undefined
     this.#count = 0
-    this.#sealed.push(batch)
-    this.#sealedBytes += batch.length
+  }
+
+  /** Ends the open parcel. */
+  #wrap(): void {
+    this.#seal()
+    if (this.#at === this.#parcelAt) return
+    const parcel = slice(this.#slab, this.#parcelAt, this.#at)
+    this.#parcelAt = this.#at
+    this.#parcels.push(parcel)
+    this.#parcelBytes += parcel.length
   }
 
   #post(): void {
-    const batch = this.#sealed.shift() as Uint8Array
-    this.#sealedBytes -= batch.length
+    const parcel = this.#parcels.shift() as Uint8Array
+    this.#parcelBytes -= parcel.length
     // What is lost with the link is lost: at most once.
-    void handled(this.#consumer.post(batch))
+    if (!this.#consumer.tryPost(parcel)) void handled(this.#consumer.post(parcel))
   }
 
   #schedule(): void {
@@ -252,7 +252,7 @@ export class Publisher {
     this.#settings.clock.turn(() => {
       this.#scheduled = false
       if (this.#blocked === undefined) this.send()
-      else this.#seal()
+      else this.#wrap()
     })
   }
 

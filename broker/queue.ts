@@ -53,13 +53,13 @@ export class MessageQueue {
     return undefined
   }
 
-  /** The messages left of the first batch. */
-  takeBatch(): Message[] {
+  /** The next messages, `count` at most. */
+  takeMany(count: number): Message[] {
     const messages: Message[] = []
-    const batch = this.#first
-    for (let left = batch?.left ?? 0; left > 0 && this.#first === batch; left--) {
+    while (messages.length < count) {
       const message = this.take()
-      if (message) messages.push(message)
+      if (message === undefined) break
+      messages.push(message)
     }
     return messages
   }

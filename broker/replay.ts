@@ -10,7 +10,7 @@ import type { Gap, SubscribeReply, SubscribeRequest } from './wire.ts'
 export interface Replay {
   readonly reply: SubscribeReply
   /** Batches in the order of their positions. */
-  readonly batches: ReadonlyArray<{ readonly topic: Topic; readonly batch: StoredBatch }>
+  readonly batches: readonly StoredBatch[]
 }
 
 /** `position` is that of the broker's latest message. */
@@ -20,26 +20,26 @@ export function replayFor(
   epoch: number,
   position: number,
 ): Replay {
-  const batches: { topic: Topic; batch: StoredBatch }[] = []
+  const batches: StoredBatch[] = []
   const gaps: Gap[] = []
   if (resume && resume.epoch !== epoch) {
     // Another life of the broker: what was published in it before now is missing, and what the old one still had.
-    for (const topic of topics) add(topic, topic.replay('all'), topic.missingFrom({ seq: 1 }))
+    for (const topic of topics) add(topic.replay('all'), topic.missingFrom({ seq: 1 }))
   } else if (resume) {
     const seen = new Map(resume.seen)
     for (const topic of topics) {
       const resumed = topic.resume(resume, seen.get(topic.name))
-      add(topic, resumed.batches, resumed.gap)
+      add(resumed.batches, resumed.gap)
     }
   } else {
-    for (const topic of topics) add(topic, topic.replay(from), topic.missingFrom(from))
+    for (const topic of topics) add(topic.replay(from), topic.missingFrom(from))
   }
-  function add(topic: Topic, found: readonly StoredBatch[], gap: Gap | undefined): void {
-    for (const batch of found) batches.push({ topic, batch })
+  function add(found: readonly StoredBatch[], gap: Gap | undefined): void {
+    batches.push(...found)
     if (gap) gaps.push(gap)
   }
-  batches.sort((a, b) => a.batch.position - b.batch.position)
-  const first = batches[0]?.batch.position
+  batches.sort((a, b) => a.position - b.position)
+  const first = batches[0]?.position
   const recovered = resume === null || (resume.epoch === epoch && gaps.length === 0)
   return { reply: { epoch, position: first === undefined ? position : first - 1, recovered, gaps }, batches }
 }

@@ -9,7 +9,7 @@ import type { Resume } from './wire.ts'
 const maxTopics = 10_000
 
 export class Seen {
-  readonly #topics = new Map<string, number>()
+  readonly #topics = new Map<string, { seq: number }>()
   #epoch = 0
   #position = 0
 
@@ -28,11 +28,16 @@ export class Seen {
 
   /** Everything of the topic up to `seq` has been told as missing. */
   missed(topic: string, seq: number): void {
-    if (!this.#topics.has(topic) && this.#topics.size >= maxTopics) {
+    const known = this.#topics.get(topic)
+    if (known) {
+      known.seq = seq
+      return
+    }
+    if (this.#topics.size >= maxTopics) {
       const [oldest] = this.#topics.keys()
       this.#topics.delete(oldest as string)
     }
-    this.#topics.set(topic, seq)
+    this.#topics.set(topic, { seq })
   }
 
   #enter(epoch: number): void {
@@ -43,6 +48,10 @@ export class Seen {
   }
 
   resume(): Resume {
-    return { epoch: this.#epoch, position: this.#position, seen: [...this.#topics] }
+    return {
+      epoch: this.#epoch,
+      position: this.#position,
+      seen: [...this.#topics].map(([topic, { seq }]) => [topic, seq] as const),
+    }
   }
 }

@@ -23,10 +23,16 @@ export class Topic {
 
   /** Takes a batch that has just been stamped with the numbers after the present ones. */
   append(header: BatchHeader, position: number, time: number): void {
-    const { bytes, count } = header
+    const { bytes, at, end, count } = header
     if (this.seq === 0) this.firstPosition = position
     // Copied: what is kept long must not keep the large buffer alive that it was received in.
-    this.#log?.append({ bytes: bytes.slice(), count, seq: this.seq + 1, position, time })
+    this.#log?.append({
+      bytes: Uint8Array.prototype.slice.call(bytes, at, end),
+      count,
+      seq: this.seq + 1,
+      position,
+      time,
+    })
     this.seq += count
     this.lastPosition = position + count - 1
   }

@@ -5,7 +5,7 @@
  * its sender gets an error and nothing else on the link is lost. Fragments are kept as they came and copied once, at
  * the end; nothing is reserved for bytes that were only announced.
  */
-import { join } from './bytes.ts'
+import { join, slice } from './bytes.ts'
 import { socketError } from './errors.ts'
 import { headerBytes, maxFrameBytes } from './frame.ts'
 
@@ -31,11 +31,12 @@ export class Assembly {
   /** Takes a fragment. Returns how much of its cost is to be given back at once. */
   add(bytes: Uint8Array, start: number, end: number, cost: number, isLast: boolean): number {
     // Many small ones would take far more memory than what they carry.
-    if (!isLast && end - start !== maxFrameBytes) throw socketError('BAD_FRAME', 'A fragment before the last is not full.')
+    if (!isLast && end - start !== maxFrameBytes)
+      throw socketError('BAD_FRAME', 'A fragment before the last is not full.')
     this.#filled += end - start
     if (this.#filled > this.total) throw socketError('BAD_FRAME', 'A message is longer than it was announced.')
     if (this.isRefused) return cost
-    this.#parts.push(bytes.subarray(start, end))
+    this.#parts.push(slice(bytes, start, end))
     const early = Math.min(cost, this.#early)
     this.#early -= early
     this.cost += cost - early

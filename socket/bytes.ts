@@ -37,4 +37,38 @@ export function join(parts: readonly Uint8Array[], size: number): Uint8Array {
   return whole
 }
 
+/** A view of `bytes[start, end)`. (A Buffer's own `subarray` makes another Buffer, which takes twice as long.) */
+export function slice(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start)
+}
+
+/** Copies `source[start, end)` to `target` at `at`. Short ones byte by byte: a call into the engine costs more. */
+export function copy(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): void {
+  const length = end - start
+  if (length > shortBytes) {
+    target.set(length === source.length ? source : slice(source, start, end), at)
+    return
+  }
+  for (let i = 0; i < length; i++) target[at + i] = source[start + i] as number
+}
+
+const shortBytes = 32
+
+export function readU32(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24)) >>>
+    0
+  )
+}
+
+export function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value
+  bytes[at + 1] = value >>> 8
+  bytes[at + 2] = value >>> 16
+  bytes[at + 3] = value >>> 24
+}
+
 export const none: Uint8Array = new Uint8Array(0)

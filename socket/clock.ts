@@ -21,6 +21,9 @@ export interface Clock {
   random(): number
 }
 
+/** 24 days. With anything longer Node's timers, and a browser's, fire at once; waiting that long is as good as for ever. */
+export const longestTimerMs = 2 ** 31 - 1
+
 let turnCalls: (() => void)[] = []
 let isTurning = false
 
@@ -42,12 +45,12 @@ function endTurn(): void {
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, call, hold = false) {
-    const timer = setTimeout(call, ms)
+    const timer = setTimeout(call, Math.min(ms, longestTimerMs))
     if (!hold) timer.unref()
     return () => clearTimeout(timer)
   },
   every(ms, call) {
-    const timer = setInterval(call, ms)
+    const timer = setInterval(call, Math.min(ms, longestTimerMs))
     timer.unref()
     return () => clearInterval(timer)
   },

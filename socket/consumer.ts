@@ -5,6 +5,7 @@
  * unanswered. Without a stream, or without credit, messages wait in order, bounded by `maxBufferedBytes`.
  */
 import { Backlog } from './backlog.ts'
+import { slice } from './bytes.ts'
 import type { Connection, End } from './connection.ts'
 import { type Deferred, deferred, handled } from './deferred.ts'
 import { connectionTo } from './dial.ts'
@@ -134,13 +135,7 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
   post(payload: Uint8Array): Promise<void> {
     const refusal = this.#refusal(payload)
     if (refusal) return Promise.reject(refusal)
-    if (payload.length <= maxFrameBytes && this.#backlog.length === 0) {
-      const stream = this.#choose(payload.length, true)
-      if (stream) {
-        stream.post(0, 0, payload)
-        return sentAlready
-      }
-    }
+    if (this.#tryPost(payload)) return sentAlready
     const post = new Post(payload)
     try {
       this.#backlog.send(post)
@@ -148,6 +143,18 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
       post.fail(error as Error)
     }
     return post.promise
+  }
+
+  /** Sends one way if all of it can go at once; else, or when `post` would reject, false. Makes no promise. */
+  tryPost(payload: Uint8Array): boolean {
+    return this.#refusal(payload) === undefined && this.#tryPost(payload)
+  }
+
+  #tryPost(payload: Uint8Array): boolean {
+    if (payload.length > maxFrameBytes || this.#backlog.length > 0) return false
+    const stream = this.#choose(payload.length, true)
+    stream?.post(0, 0, payload)
+    return stream !== undefined
   }
 
   /** Ends it: what was sent still goes out, requests in flight reject with CLOSED. Never rejects. */
@@ -210,7 +217,7 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
     const call = this.#calls.get(id)
     // An answer that nobody waits for any more: its request was given up.
     if (call && flags & Flag.FAIL) call.fail(decodeFailure(bytes, start, end, true))
-    else call?.succeed(bytes.subarray(start, end))
+    else call?.succeed(slice(bytes, start, end))
     stream.consumed(cost)
   }
 

@@ -3,8 +3,8 @@
  *
  * Floor 2, pure. The receiver owns the window. It grants it at the start and gives it back as the application
  * consumes, not as bytes arrive, so what lies unread is bounded by the window. The window begins small and doubles
- * when it was the bottleneck (nothing left, yet nothing unread), within the stream's limit and a budget that all
- * streams of a link share; so a thousand quiet streams cost little and one busy stream is not slowed down.
+ * when it was the bottleneck (the sender ran out, yet nothing is unread here), within the stream's limit and a budget
+ * that all streams of a link share; so a thousand quiet streams cost little and one busy stream is not slowed down.
  * A sender may send one frame while it has any credit, so a window can be overdrawn by one frame. [SOCK 6]
  */
 import { headerBytes, maxFrameBytes } from './frame.ts'
@@ -45,6 +45,8 @@ export class ReceiveWindow {
   #unread = 0
   /** Consumed and not granted again. */
   #owed = 0
+  /** The sender has run out of credit since the window was last found to be the bottleneck. */
+  #isStarved = false
 
   constructor(initial: number, limit: number, budget: GrowthBudget) {
     this.#initial = initial
@@ -62,8 +64,9 @@ export class ReceiveWindow {
     return this.#unread
   }
 
-  /** Notes a frame. False when the sender had no credit for it. */
-  received(cost: number): boolean {
+  /** Notes a frame, and whether it used the sender's last credit up. False when the sender had no credit for it. */
+  received(cost: number, isStarved = false): boolean {
+    if (isStarved) this.#isStarved = true
     const allowed = this.#available > 0
     this.#available -= cost
     this.#unread += cost
@@ -74,10 +77,14 @@ export class ReceiveWindow {
   consumed(cost: number): number {
     this.#unread -= cost
     this.#owed += cost
-    if (this.#owed * 2 < this.#window) return 0
+    const isBottleneck = this.#isStarved && this.#unread === 0
+    if (!isBottleneck && this.#owed * 2 < this.#window) return 0
     let grant = this.#owed
     this.#owed = 0
-    if (this.#available <= 0 && this.#unread === 0) grant += this.#grow()
+    if (isBottleneck) {
+      this.#isStarved = false
+      grant += this.#grow()
+    }
     this.#available += grant
     return grant
   }

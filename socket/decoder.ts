@@ -5,9 +5,9 @@
  * decoder never holds more than one frame of `maxFrameBytes`. A frame that is split over chunks is put together in an
  * array of its own; every byte is copied at most once.
  */
-import { allocate } from './bytes.ts'
+import { allocate, copy, readU32 } from './bytes.ts'
 import { socketError } from './errors.ts'
-import { type FrameSink, headerBytes, isKnownHeader, readU32 } from './frame.ts'
+import { type FrameSink, headerBytes, isKnownHeader } from './frame.ts'
 
 export class Decoder {
   /** The largest payload taken; may be changed between frames (it is small until the handshake is done). */
@@ -52,7 +52,7 @@ export class Decoder {
     let at = 0
     if (this.#partial === undefined) {
       at = Math.min(chunk.length, headerBytes - this.#filled)
-      this.#header.set(chunk.subarray(0, at), this.#filled)
+      copy(this.#header, this.#filled, chunk, 0, at)
       this.#filled += at
       if (this.#filled < headerBytes) return at
       this.#partial = allocate(headerBytes + this.#judge(this.#header, 0))
@@ -60,7 +60,7 @@ export class Decoder {
     }
     const frame = this.#partial
     const count = Math.min(chunk.length - at, frame.length - this.#filled)
-    frame.set(chunk.subarray(at, at + count), this.#filled)
+    copy(frame, this.#filled, chunk, at, at + count)
     this.#filled += count
     if (this.#filled === frame.length) {
       this.#partial = undefined
@@ -73,11 +73,11 @@ export class Decoder {
   #keep(chunk: Uint8Array, at: number): void {
     this.#filled = chunk.length - at
     if (this.#filled < headerBytes) {
-      this.#header.set(chunk.subarray(at))
+      copy(this.#header, 0, chunk, at, chunk.length)
       return
     }
     this.#partial = allocate(headerBytes + readU32(chunk, at))
-    this.#partial.set(chunk.subarray(at))
+    copy(this.#partial, 0, chunk, at, chunk.length)
   }
 
   #judge(bytes: Uint8Array, at: number): number {

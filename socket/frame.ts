@@ -10,6 +10,8 @@
  *   6  u16  zero
  */
 
+import { writeU32 } from './bytes.ts'
+
 export const headerBytes = 16
 
 /** Largest payload of one frame; what is larger travels in fragments. At 1 GB/s one holds up others for 65 us. */
@@ -48,9 +50,11 @@ export const Flag = {
   REPLY: 2,
   /** The answer is a failure; the payload is an encoded error. */
   FAIL: 4,
+  /** The sender has no credit left after this frame: a larger window would have let it go on. */
+  STARVED: 8,
 } as const
 
-const knownFlags = Flag.MORE | Flag.REPLY | Flag.FAIL
+const knownFlags = Flag.MORE | Flag.REPLY | Flag.FAIL | Flag.STARVED
 const known = new Uint8Array(256)
 for (const kind of Object.values(Kind)) known[kind] = 1
 
@@ -70,23 +74,6 @@ export interface FrameSink {
     end: number,
     framed: boolean,
   ): void
-}
-
-export function readU32(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] as number) |
-      ((bytes[at + 1] as number) << 8) |
-      ((bytes[at + 2] as number) << 16) |
-      ((bytes[at + 3] as number) << 24)) >>>
-    0
-  )
-}
-
-export function writeU32(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value
-  bytes[at + 1] = value >>> 8
-  bytes[at + 2] = value >>> 16
-  bytes[at + 3] = value >>> 24
 }
 
 export function writeHeader(

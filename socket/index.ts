@@ -1,5 +1,5 @@
 /** The public names of the socket layer. Floor 12. */
-export { allocate, decodeText, encodeText } from './bytes.ts'
+export { allocate, copy, decodeText, encodeText, readU32, slice, writeU32 } from './bytes.ts'
 export { type Cancel, type Clock, systemClock } from './clock.ts'
 export { Consumer } from './consumer.ts'
 export { type Deferred, deferred, handled } from './deferred.ts'

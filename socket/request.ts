@@ -4,6 +4,7 @@
  * Floor 6. Its credit goes back to the Consumer when the application is done with it: when it is handed out by the
  * iterator, when the handler of `serve` has settled, or when `release()` is called after `hold()`.
  */
+import { slice } from './bytes.ts'
 import { encodeFailure } from './failure.ts'
 import { Flag } from './frame.ts'
 import type { PeerInfo } from './peer.ts'
@@ -39,7 +40,7 @@ export class Request {
 
   /** A view of the bytes received. Copy what is kept for long: a small view may keep a large buffer alive. */
   get payload(): Uint8Array {
-    return this.#bytes.subarray(this.#start, this.#end)
+    return slice(this.#bytes, this.#start, this.#end)
   }
 
   /** Who sent it. */

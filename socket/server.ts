@@ -60,7 +60,7 @@ export class Server implements LinkHost, AsyncDisposable {
     const server = new Server(serverSettings(options))
     try {
       for (const where of listenAddresses(options)) {
-        const listener = await listen(where, server.settings.clock, (port) => server.#accept(port))
+        const listener = await listen(where, server.settings, (port) => server.#accept(port))
         server.#listeners.push(listener)
       }
     } catch (error) {

@@ -7,11 +7,11 @@
  * the Provider's good end: everything was answered. A stream that is over never comes back. [SOCK 5]
  */
 import { type Assembly, beginAssembly } from './assembly.ts'
-import { none } from './bytes.ts'
+import { none, readU32, writeU32 } from './bytes.ts'
 import { costOf, type GrowthBudget, ReceiveWindow } from './credit.ts'
 import { type SignalboxError, socketError } from './errors.ts'
 import { decodeFailure, encodeFailure } from './failure.ts'
-import { Flag, Kind, maxFrameBytes, readU32, writeU32 } from './frame.ts'
+import { Flag, Kind, maxFrameBytes } from './frame.ts'
 import { initialWindowBytes, type LinkSettings } from './options.ts'
 import type { PeerInfo } from './peer.ts'
 import type { Port } from './transport/port.ts'
@@ -99,7 +99,7 @@ export class Stream {
   /** Sends a payload of one frame; `canSend` has just said yes. */
   post(flags: number, id: number, bytes: Uint8Array): void {
     this.#credit -= costOf(bytes.length)
-    this.#host.port.send(Kind.DATA, flags, this.number, id, bytes, 0, bytes.length)
+    this.#host.port.send(Kind.DATA, flags | this.#starved, this.number, id, bytes, 0, bytes.length)
   }
 
   /** Sends a message of any size; `canSend` has just said yes. */
@@ -133,12 +133,17 @@ export class Stream {
     const isLast = end === bulk.bytes.length
     this.#bulkAt = end
     this.#credit -= costOf(end - start)
-    const flags = isLast ? bulk.flags : bulk.flags | Flag.MORE
+    const flags = (isLast ? bulk.flags : bulk.flags | Flag.MORE) | this.#starved
     this.#host.port.send(Kind.DATA, flags, this.number, bulk.id, bulk.bytes, start, end)
     if (!isLast) return
     this.#bulk = undefined
     bulk.left()
     this.#owner.writable(this)
+  }
+
+  /** Tells the receiver that its window is what holds this side up. */
+  get #starved(): number {
+    return this.#credit <= 0 ? Flag.STARVED : 0
   }
 
   cancel(id: number): void {
@@ -186,7 +191,7 @@ export class Stream {
 
   #data(flags: number, id: number, bytes: Uint8Array, start: number, end: number): void {
     const cost = costOf(end - start)
-    if (!this.#window.received(cost)) throw socketError('FLOW_VIOLATION')
+    if (!this.#window.received(cost, (flags & Flag.STARVED) !== 0)) throw socketError('FLOW_VIOLATION')
     const assembly = this.#assembly
     if (assembly?.id === id) {
       this.#assemble(assembly, flags, bytes, start, end, cost)

@@ -6,40 +6,8 @@
  * never waits for another's.
  */
 import { type Consumer, type Deferred, deferred, Fifo, handled } from '#socket'
-import { withoutFirst } from '../batch.ts'
 import { encodeGaps, type Gap } from '../wire.ts'
-
-/** A stamped batch on its way to any number of subscriptions. */
-export class Forward {
-  readonly topic: string
-  readonly count: number
-  readonly seq: number
-  #bytes: Uint8Array
-  #isCompact = false
-
-  constructor(topic: string, count: number, seq: number, bytes: Uint8Array) {
-    this.topic = topic
-    this.count = count
-    this.seq = seq
-    this.#bytes = bytes
-  }
-
-  get bytes(): Uint8Array {
-    return this.#bytes
-  }
-
-  /** To be kept for a while: a small batch must not keep the large buffer alive that it was received in. */
-  compact(): void {
-    if (this.#isCompact) return
-    this.#isCompact = true
-    if (this.#bytes.buffer.byteLength > this.#bytes.length * 2) this.#bytes = this.#bytes.slice()
-  }
-
-  /** A batch of the same messages without the first `skip`. */
-  without(skip: number): Forward {
-    return new Forward(this.topic, this.count - skip, this.seq + skip, withoutFirst(this.#bytes, skip))
-  }
-}
+import type { Parcel } from './parcel.ts'
 
 export interface OutboxLimit {
   readonly messages: number
@@ -58,7 +26,7 @@ export class Outbox {
   relieved: () => void = () => {}
   readonly #consumer: Consumer
   readonly #limit: OutboxLimit
-  readonly #queue = new Fifo<Forward>()
+  readonly #queue = new Fifo<Parcel>()
   readonly #gaps = new Map<string, Gap>()
   #messages = 0
   #bytes = 0
@@ -80,16 +48,16 @@ export class Outbox {
     return this.#messages > this.#limit.messages * pressedPart || this.#bytes > this.#limit.bytes * pressedPart
   }
 
-  /** Forwards a batch now if there is credit, and holds it otherwise. */
-  offer(batch: Forward): void {
+  /** Forwards a parcel now if there is credit, and holds it otherwise. */
+  offer(parcel: Parcel): void {
     if (this.#messages === 0 && this.#gaps.size === 0 && this.#consumer.credit > 0) {
-      this.#post(batch)
+      this.#post(parcel)
       return
     }
-    batch.compact()
-    this.#queue.push(batch)
-    this.#messages += batch.count
-    this.#bytes += batch.bytes.length
+    parcel.compact()
+    this.#queue.push(parcel)
+    this.#messages += parcel.count
+    this.#bytes += parcel.bytes.length
     if (this.#messages > this.#limit.messages || this.#bytes > this.#limit.bytes) this.#trim()
     if (!this.#isWaiting) this.#wait()
   }
@@ -117,35 +85,31 @@ export class Outbox {
     this.#emptied?.resolve()
   }
 
-  #post(batch: Forward): void {
-    this.forwarded += batch.count
+  #post(parcel: Parcel): void {
+    this.forwarded += parcel.count
     // It rejects when the subscriber is gone, and then so is the subscription.
-    void handled(this.#consumer.post(batch.bytes))
+    if (!this.#consumer.tryPost(parcel.bytes)) void handled(this.#consumer.post(parcel.bytes))
   }
 
   /** Drops the oldest messages until the limit is kept. */
   #trim(): void {
     const { messages, bytes } = this.#limit
     while (this.#messages > messages || this.#bytes > bytes) {
-      const first = this.#queue.peek() as Forward
+      const first = this.#queue.peek() as Parcel
       const excess = this.#messages - messages
       const isPart = this.#bytes <= bytes && excess < first.count
       this.#dropFirst(first, isPart ? excess : first.count)
     }
   }
 
-  #dropFirst(batch: Forward, count: number): void {
-    this.#messages -= count
+  #dropFirst(parcel: Parcel, count: number): void {
+    const { gaps, rest } = parcel.without(count)
     this.dropped += count
-    this.#bytes -= batch.bytes.length
-    this.miss({ topic: batch.topic, first: batch.seq, last: batch.seq + count - 1 })
-    if (count === batch.count) {
-      this.#queue.shift()
-      return
-    }
-    const rest = batch.without(count)
-    this.#bytes += rest.bytes.length
-    this.#queue.replaceFirst(rest)
+    this.#messages -= count
+    this.#bytes -= parcel.bytes.length - (rest?.bytes.length ?? 0)
+    for (const gap of gaps) this.miss(gap)
+    if (rest) this.#queue.replaceFirst(rest)
+    else this.#queue.shift()
   }
 
   #wait(): void {
@@ -170,10 +134,10 @@ export class Outbox {
   }
 
   #forwardFirst(): void {
-    const batch = this.#queue.shift() as Forward
-    this.#messages -= batch.count
-    this.#bytes -= batch.bytes.length
-    this.#post(batch)
+    const parcel = this.#queue.shift() as Parcel
+    this.#messages -= parcel.count
+    this.#bytes -= parcel.bytes.length
+    this.#post(parcel)
   }
 
   #tellGaps(): void {

@@ -4,7 +4,7 @@
  * Floor 3, pure. Batches are kept as they are; only the oldest is cut to the exact number when it is read.
  */
 import { Fifo } from '#socket'
-import { withoutFirst } from '../batch.ts'
+import { BatchHeader, withoutFirst } from '../batch.ts'
 
 /** A batch with the numbers that it was stamped with. */
 export interface StoredBatch {
@@ -72,5 +72,11 @@ export class MemoryLog {
 function cut(batch: StoredBatch, skip: number): StoredBatch {
   if (skip === 0) return batch
   const { bytes, count, seq, position, time } = batch
-  return { bytes: withoutFirst(bytes, skip), count: count - skip, seq: seq + skip, position: position + skip, time }
+  return {
+    bytes: withoutFirst(new BatchHeader(bytes), skip),
+    count: count - skip,
+    seq: seq + skip,
+    position: position + skip,
+    time,
+  }
 }

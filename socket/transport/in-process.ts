@@ -3,8 +3,10 @@
  *
  * Floor 3. The owner is called within `send`, so it must be ready for an answer before it sends.
  */
+
+import { readU32 } from '../bytes.ts'
 import type { Clock } from '../clock.ts'
-import { headerBytes, readU32 } from '../frame.ts'
+import { headerBytes } from '../frame.ts'
 import type { Port, PortOwner } from './port.ts'
 
 class LocalPort implements Port {

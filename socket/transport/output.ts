@@ -6,10 +6,11 @@
  * one slice. (One system call per frame costs thirty times as much as this; many small slices in one writev still
  * three times: docs/architecture.md.) Slabs are borrowed for a turn, so that idle connections hold none.
  */
-import { allocate } from '../bytes.ts'
+import { allocate, copy } from '../bytes.ts'
 import { headerBytes, writeHeader } from '../frame.ts'
 
-const slabBytes = 64 * 1024
+/** Twice what is sent at a time, so that one piece is enough for it. */
+const slabBytes = 128 * 1024
 /** Payloads and runs up to this size are copied, larger ones referenced. */
 const copyBytes = 8 * 1024
 /** What is left of a slab is worth keeping above this size. */
@@ -80,7 +81,7 @@ export class Output {
   }
 
   #copy(slab: Uint8Array, bytes: Uint8Array, start: number, end: number): void {
-    if (end - start > 0) slab.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.#at)
+    copy(slab, this.#at, bytes, start, end)
     this.#at += end - start
   }
 

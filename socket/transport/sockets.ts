@@ -6,12 +6,13 @@
 import {
   connect as connectTcp,
   createServer,
+  isIP,
   type ListenOptions,
   type Server as NetServer,
   type Socket,
 } from 'node:net'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
-import type { Clock } from '../clock.ts'
+import { type Clock, longestTimerMs } from '../clock.ts'
 import { socketError } from '../errors.ts'
 import type { ListenAddress, TlsOptions } from '../options.ts'
 import { type Address, formatAddress } from './address.ts'
@@ -27,11 +28,19 @@ export function dial(
   signal?: AbortSignal,
 ): Promise<Port> {
   return new Promise((resolve, reject) => {
-    const socket = begin(address, tls)
+    const refuse = (why: string, cause?: unknown): void =>
+      reject(socketError('CONNECT_FAILED', `No connection to ${formatAddress(address)}: ${why}.`, { cause }))
+    let socket: Socket
+    try {
+      socket = begin(address, tls)
+    } catch (error) {
+      refuse((error as Error).message, error)
+      return
+    }
     const fail = (why: string, cause?: unknown): void => {
       settle()
       socket.destroy()
-      reject(socketError('CONNECT_FAILED', `No connection to ${formatAddress(address)}: ${why}.`, { cause }))
+      refuse(why, cause)
     }
     const onError = (error: Error & { code?: string }): void => fail(error.code ?? error.message, error)
     const onAbort = (): void => fail('aborted', signal?.reason)
@@ -58,7 +67,9 @@ function begin(address: Address, tls: TlsOptions | undefined): Socket {
   if (address.transport === 'unix') return connectTcp({ ...common, path: address.path })
   const { host, port } = address
   if (address.transport === 'tcp') return connectTcp({ ...common, host, port })
-  return connectTls({ ...common, host, port, servername: host, ...tls })
+  // A number is no name to ask for; the certificate is checked against it all the same.
+  const servername = isIP(host) === 0 ? { servername: host } : {}
+  return connectTls({ ...common, host, port, ...servername, ...tls })
 }
 
 export interface Listener {
@@ -68,29 +79,76 @@ export interface Listener {
   close(): Promise<void>
 }
 
-/** Listens; `accept` is called with a port for every connection. */
-export function listen(where: ListenAddress, clock: Clock, accept: (port: Port) => void): Promise<Listener> {
+/** What listening takes of the server's settings. */
+export interface ListenSettings {
+  readonly clock: Clock
+  /** For TLS, whose own handshake comes before the one that the server can see. */
+  readonly handshakeTimeoutMs: number
+}
+
+/** Listens; `accept` is called with a port for every connection. Rejects with LISTEN_FAILED. */
+export function listen(
+  where: ListenAddress,
+  settings: ListenSettings,
+  accept: (port: Port) => void,
+): Promise<Listener> {
   const transport = where.path === undefined ? (where.tls === undefined ? 'tcp' : 'tls') : 'unix'
-  const options = { highWaterMark: highWaterBytes, pauseOnConnect: false }
-  const take = (socket: Socket): void => accept(new SocketPort(socket, transport, clock))
-  const server: NetServer = where.tls
-    ? createTlsServer({ ...options, ...where.tls }, take)
-    : createServer(options, take)
-  // A TLS handshake that fails is told here; the connection is gone and nobody else is concerned.
-  server.on('tlsClientError', () => {})
   const host = where.host ?? '127.0.0.1'
   const binding: ListenOptions = where.path === undefined ? { host, port: where.port ?? 0 } : { path: where.path }
   return new Promise((resolve, reject) => {
-    server.once('error', (error: Error & { code?: string }) => {
+    const refuse = (error: Error & { code?: string }): void => {
       const what = `Cannot listen on ${where.path ?? `${host}:${where.port ?? 0}`}: ${error.code ?? error.message}.`
       reject(socketError('LISTEN_FAILED', what, { cause: error }))
-    })
-    server.listen(binding, () => {
-      // Running out of file descriptors in accept is told as an error of the server; accepting goes on afterwards.
-      server.on('error', () => {})
-      resolve({ url: urlOf(server, transport, where), close: () => closed(server) })
+    }
+    const take = (socket: Socket): void => accept(new SocketPort(socket, transport, settings.clock))
+    try {
+      const { server, cut } = where.tls ? securing(where.tls, settings, take) : plain(take)
+      server.once('error', refuse)
+      server.listen(binding, () => {
+        // Running out of file descriptors in accept is told as an error of the server; accepting goes on afterwards.
+        server.on('error', () => {})
+        resolve({ url: urlOf(server, transport, where), close: () => closed(server, cut) })
+      })
+    } catch (error) {
+      refuse(error as Error)
+    }
+  })
+}
+
+/** A server of the system, and what cuts those connections that nobody else knows of. */
+interface Accepting {
+  readonly server: NetServer
+  readonly cut: () => void
+}
+
+const common = { highWaterMark: highWaterBytes }
+
+function plain(take: (socket: Socket) => void): Accepting {
+  return { server: createServer(common, take), cut: () => {} }
+}
+
+/** With TLS a connection is handed on when it is secured; until then it is kept here, by the address it came from. */
+function securing(tls: TlsOptions, { handshakeTimeoutMs }: ListenSettings, take: (socket: Socket) => void): Accepting {
+  const unsecured = new Map<string, Socket>()
+  const keyOf = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort}`
+  const options = { ...common, handshakeTimeout: Math.min(handshakeTimeoutMs, longestTimerMs), ...tls }
+  const server = createTlsServer(options, (socket) => {
+    unsecured.delete(keyOf(socket))
+    take(socket)
+  })
+  server.on('connection', (socket: Socket) => {
+    const key = keyOf(socket)
+    unsecured.set(key, socket)
+    socket.once('close', () => {
+      if (unsecured.get(key) === socket) unsecured.delete(key)
     })
   })
+  // A TLS handshake that fails or takes too long is told here; the connection is gone and nobody else is concerned.
+  server.on('tlsClientError', (_error, socket) => socket.destroy())
+  const cut = (): void => {
+    for (const socket of unsecured.values()) socket.destroy()
+  }
+  return { server, cut }
 }
 
 function urlOf(server: NetServer, transport: 'tcp' | 'tls' | 'unix', where: ListenAddress): string {
@@ -99,8 +157,9 @@ function urlOf(server: NetServer, transport: 'tcp' | 'tls' | 'unix', where: List
   return formatAddress({ transport, host: bound.address, port: bound.port })
 }
 
-function closed(server: NetServer): Promise<void> {
+function closed(server: NetServer, cut: () => void): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
+    cut()
   })
 }

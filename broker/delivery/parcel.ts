@@ -1,0 +1,55 @@
+/**
+ * Stamped batches on their way to any number of subscriptions, in one message of the socket layer.
+ *
+ * Floor 4, pure. The batches lie one after the other in the bytes that the publisher sent.
+ */
+import { slice } from '#socket'
+import { BatchHeader, withoutFirst } from '../batch.ts'
+import type { Gap } from '../wire.ts'
+
+export class Parcel {
+  /** Messages in all its batches. */
+  readonly count: number
+  #bytes: Uint8Array
+  #isCompact = false
+
+  constructor(bytes: Uint8Array, count: number) {
+    this.#bytes = bytes
+    this.count = count
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes
+  }
+
+  /** To be kept for a while: few bytes must not keep the large buffer alive that they were received in. */
+  compact(): void {
+    if (this.#isCompact) return
+    this.#isCompact = true
+    if (this.#bytes.buffer.byteLength > this.#bytes.length * 2) this.#bytes = new Uint8Array(this.#bytes)
+  }
+
+  /** Drops the first `count` messages: what is missing then, and what is left, if anything. */
+  without(count: number): { readonly gaps: readonly Gap[]; readonly rest: Parcel | undefined } {
+    const bytes = this.#bytes
+    const gaps: Gap[] = []
+    let left = count
+    let at = 0
+    while (left > 0 && at < bytes.length) {
+      const header = new BatchHeader(bytes, at)
+      const { topic, seq, end } = header
+      const dropped = Math.min(left, header.count)
+      gaps.push({ topic, first: seq, last: seq + dropped - 1 })
+      left -= dropped
+      at = end
+      if (dropped === header.count) continue
+      const tail = withoutFirst(header, dropped)
+      const rest = new Uint8Array(tail.length + bytes.length - end)
+      rest.set(tail)
+      rest.set(slice(bytes, end, bytes.length), tail.length)
+      return { gaps, rest: new Parcel(rest, this.count - count) }
+    }
+    const rest = at < bytes.length ? new Parcel(slice(bytes, at, bytes.length), this.count - count) : undefined
+    return { gaps, rest }
+  }
+}
