@@ -1,7 +1,7 @@
 /**
  * The record batch: the unit of framing, routing, storage and forwarding. PROTOCOL.md has the clauses. [BROKER 2]
  *
- * Floor 2, pure. A publisher fills it, the broker stamps four fields in place and passes the same bytes on, and a
+ * Floor 1, pure. A publisher fills it, the broker stamps four fields in place and passes the same bytes on, and a
  * subscriber walks it. Batches that lie one after the other travel together in one message of the socket layer, a
  * parcel. Numbers are little-endian.
  *
@@ -155,11 +155,21 @@ export function nextRecord(bytes: Uint8Array, at: number, end: number): number {
   return next
 }
 
-/** A copy of a batch without its first `skip` records. */
-export function withoutFirst(header: BatchHeader, skip: number): Uint8Array {
+function recordAfter({ bytes, end, recordsAt }: BatchHeader, count: number): number | undefined {
+  let at = recordsAt
+  try {
+    for (let i = 0; i < count; i++) at = nextRecord(bytes, at, end)
+    return at
+  } catch {
+    return undefined
+  }
+}
+
+/** A copy of a batch without its first `skip` records; nothing when its records are not what its header says. */
+export function withoutFirst(header: BatchHeader, skip: number): Uint8Array | undefined {
   const { bytes, at, end, recordsAt } = header
-  let from = recordsAt
-  for (let i = 0; i < skip; i++) from = nextRecord(bytes, from, end)
+  const from = recordAfter(header, skip)
+  if (from === undefined || end - from < (header.count - skip) * recordHeaderBytes) return undefined
   const rest = new Uint8Array(recordsAt - at + end - from)
   rest.set(slice(bytes, at, recordsAt))
   rest.set(slice(bytes, from, end), recordsAt - at)

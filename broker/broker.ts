@@ -1,7 +1,7 @@
 /**
  * The broker: a hub, and the server that it is a client of.
  *
- * Floor 9. `listen` has both in this process, joined by an in-process link; `attach` joins a server elsewhere. Either
+ * Floor 8. `listen` has both in this process, joined by an in-process link; `attach` joins a server elsewhere. Either
  * way it is the same hub.
  */
 import { Link, type LinkOptions, linkDefaults, linkRules, Server, type ServerStats, serverRules } from '#socket'
@@ -39,18 +39,18 @@ export class Broker implements AsyncDisposable {
   readonly closed: Promise<Error | undefined>
   readonly #hub: Hub
   readonly #server: Server | undefined
-  readonly #channel: string
+  readonly #common: ClientOptions
   readonly #newLink: NewLink
   readonly #clients = new Set<Client>()
   #self: Client | undefined
   #closing: Promise<void> | undefined
 
   /** @internal Use `Broker.listen` or `Broker.attach`. */
-  constructor(url: string, hub: Hub, channel: string, server: Server | undefined, newLink: NewLink) {
+  constructor(url: string, hub: Hub, common: ClientOptions, server: Server | undefined, newLink: NewLink) {
     this.url = url
     this.closed = hub.closed
     this.#hub = hub
-    this.#channel = channel
+    this.#common = common
     this.#server = server
     this.#newLink = newLink
   }
@@ -58,9 +58,16 @@ export class Broker implements AsyncDisposable {
   /** Starts a server and a broker in this process. Rejects with LISTEN_FAILED or INVALID_OPTION. */
   static async listen(options: BrokerOptions = {}): Promise<Broker> {
     const { hub: settings, rest } = splitHubOptions('Broker.listen', options, serverRules)
+    const { channel } = settings
+    const { clock = linkDefaults.clock } = rest
     const server = await Server.listen(rest)
-    const hub = await Hub.start(server.link({ name: 'broker' }), settings, rest.clock ?? linkDefaults.clock)
-    return new Broker(server.url, hub, settings.channel, server, (link) => server.link(link))
+    try {
+      const hub = await Hub.start(server.link({ name: 'broker' }), settings, clock)
+      return new Broker(server.url, hub, { channel, clock }, server, (link) => server.link(link))
+    } catch (error) {
+      await server.close()
+      throw error
+    }
   }
 
   /**
@@ -72,8 +79,10 @@ export class Broker implements AsyncDisposable {
     const link = await Link.connect(url, { name: 'broker', ...rest })
     try {
       const hub = await Hub.start(link, settings, rest.clock ?? linkDefaults.clock)
-      const { observe: _observe, ...common } = rest
-      return new Broker(url, hub, settings.channel, undefined, (own) => Link.lazy(url, { ...common, ...own }))
+      // Each client of this broker has a name of its own.
+      const { observe: _observe, name: _name, ...common } = rest
+      const { channel } = settings
+      return new Broker(url, hub, { ...common, channel }, undefined, (own) => Link.lazy(url, { ...common, ...own }))
     } catch (error) {
       await link.close()
       throw error
@@ -86,7 +95,7 @@ export class Broker implements AsyncDisposable {
     verifyClientOptions(options)
     const feed = new StatusFeed()
     const link = this.#newLink({ ...linkOptions, observe: (event) => event.type !== 'closed' && feed.tell(event) })
-    const client = new Client(link, clientSettings({ channel: this.#channel, ...options }), feed)
+    const client = new Client(link, clientSettings({ ...this.#common, ...options }), feed)
     this.#clients.add(client)
     void client.closed.then(() => this.#clients.delete(client))
     return client

@@ -1,7 +1,7 @@
 /**
  * A client of a broker: publish, subscribe, and everything restored after an outage.
  *
- * Floor 7. It owns its subscriptions. Whenever a broker appears on the broker channel, after a lost link or because
+ * Floor 6. It owns its subscriptions. Whenever a broker appears on the broker channel, after a lost link or because
  * another broker has taken the place of the first, every subscription is made again, on a new channel, and goes on
  * from what it has seen.
  */
@@ -12,6 +12,7 @@ import {
   type Link,
   newId,
   type Provider,
+  type Request,
   SignalboxError,
   socketError,
 } from '#socket'
@@ -81,6 +82,8 @@ export class Client implements SubscriptionOwner, AsyncDisposable {
   readonly #consumer: Consumer
   readonly #publisher: Publisher
   readonly #places = new Map<Subscription, Place | undefined>()
+  /** How often the broker was lost. What was begun with one broker must not be finished with the next. */
+  #brokerLosses = 0
   #isClosed = false
 
   /** @internal Use `connect` or `broker.client`. The client closes the link when it closes. */
@@ -150,8 +153,8 @@ export class Client implements SubscriptionOwner, AsyncDisposable {
   /** Resolves when the broker has taken all that was published so far. Rejects with TIMEOUT, ABORTED, LINK_LOST, CLOSED. */
   async flush(options: WaitOptions = {}): Promise<void> {
     verifyWait('flush', options)
-    const limits = { timeoutMs: waitTimeoutMs, ...options }
-    await bounded(this.#flushed(limits), limits, this.clock)
+    const { timeoutMs = waitTimeoutMs, signal } = options
+    await bounded(this.#flushed(timeoutMs, signal), { timeoutMs, signal }, this.clock)
   }
 
   /** What happens to this client from now on: connected, disconnected, gap ... Ends when the client is closed. */
@@ -169,8 +172,8 @@ export class Client implements SubscriptionOwner, AsyncDisposable {
   /** Publishes and delivers what is under way, for `timeoutMs` at most (default 5 000), then closes. Never rejects. */
   async drain(options: Pick<WaitOptions, 'timeoutMs'> = {}): Promise<void> {
     verifyWait('drain', options)
-    const drained = [...this.#places.keys()].map((one) => one.drain(options))
-    await Promise.all([handled(this.flush(options)).catch(() => {}), ...drained])
+    const { timeoutMs = waitTimeoutMs } = options
+    await bounded(this.#drained(timeoutMs), { timeoutMs }, this.clock).catch(() => {})
     await this.close()
   }
 
@@ -203,14 +206,22 @@ export class Client implements SubscriptionOwner, AsyncDisposable {
     this.#feed.tell(status)
   }
 
-  async #flushed({ timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
+  /** What is published may be for the subscriptions that are drained, so it goes first. */
+  async #drained(timeoutMs: number): Promise<void> {
+    await this.flush({ timeoutMs }).catch(() => {})
+    await Promise.all([...this.#places.keys()].map((one) => one.drain({ timeoutMs })))
+  }
+
+  async #flushed(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     await this.#publisher.sent()
-    await this.#ask({ op: 'flush' }, timeoutMs)
+    await this.#ask({ op: 'flush' }, timeoutMs, signal)
   }
 
   /** Requests keep their place behind what was published before. */
-  async #ask<T>(request: BrokerRequest, timeoutMs: number): Promise<T> {
-    return decodeReply<T>(await this.#consumer.send(encodeRequest(request), { timeoutMs, ordered: true }))
+  async #ask<T>(request: BrokerRequest, timeoutMs: number, signal?: AbortSignal): Promise<T> {
+    this.#publisher.send()
+    const options = { timeoutMs, ordered: true, ...(signal && { signal }) }
+    return decodeReply<T>(await this.#consumer.send(encodeRequest(request), options))
   }
 
   #brokersAre(count: number): void {
@@ -220,6 +231,7 @@ export class Client implements SubscriptionOwner, AsyncDisposable {
 
   /** The channels of the subscriptions led to that broker; each gets a new one when it is made again. */
   #lostBroker(): void {
+    this.#brokerLosses++
     for (const [subscription, place] of this.#places) {
       this.#places.set(subscription, undefined)
       void handled(place?.provider.close() ?? Promise.resolve())
@@ -227,53 +239,64 @@ export class Client implements SubscriptionOwner, AsyncDisposable {
   }
 
   async #restore(subscription: Subscription): Promise<void> {
+    // Restored already, closed, or the broker is gone again: then its next appearance begins this anew.
+    const isLost = this.#places.has(subscription) && this.#places.get(subscription) === undefined
+    if (!isLost || this.#consumer.providers === 0) return
+    const losses = this.#brokerLosses
     try {
       await this.#begin(subscription, true)
     } catch (error) {
-      if (subscription.isClosed || this.#isClosed) return
-      const isRetryable = error instanceof SignalboxError && error.retryable
-      if (!isRetryable) {
+      if (subscription.isClosed || this.#isClosed || losses !== this.#brokerLosses) return
+      if (error instanceof SignalboxError && error.retryable) {
+        this.clock.after(restoreAgainMs, () => void handled(this.#restore(subscription)))
+      } else {
         this.#places.delete(subscription)
         subscription.fail(error as Error)
-      } else if (this.#consumer.providers > 0) {
-        this.clock.after(restoreAgainMs, () => this.#restoreAgain(subscription))
       }
     }
   }
 
-  #restoreAgain(subscription: Subscription): void {
-    const isLost = this.#places.has(subscription) && this.#places.get(subscription) === undefined
-    if (isLost && this.#consumer.providers > 0) void handled(this.#restore(subscription))
-  }
-
+  /** Provides a channel and asks the broker to forward on it. */
   async #begin(subscription: Subscription, isRestored: boolean): Promise<void> {
-    const channel = newId()
-    const provider = await this.#link.provider(channel)
-    provider.serve(
-      (request) => {
-        subscription.take(request)
-        return undefined
-      },
-      { concurrency: Number.POSITIVE_INFINITY },
-    )
+    const before = this.#brokerLosses
+    const place = await this.#provide(subscription)
+    const losses = this.#brokerLosses
     const { options, pattern } = subscription
     const { noEcho, from } = { ...subscribeDefaults, ...options }
     const { messages, bytes } = { ...limitDefaults, ...options.limit }
+    const wanted = { channel: place.channel, pattern, noEcho, limitMessages: messages, limitBytes: bytes, from }
     const resume = isRestored ? subscription.resume() : null
-    const limits = { noEcho, limitMessages: messages, limitBytes: bytes }
     try {
-      const reply = await this.#ask<SubscribeReply>(
-        { op: 'subscribe', channel, pattern, ...limits, from, resume },
-        waitTimeoutMs,
-      )
-      this.#places.set(subscription, { channel, provider })
+      // Restoring has begun anew meanwhile; two would deliver everything twice.
+      if (isRestored && before !== losses) throw socketError('LINK_LOST')
+      const request = { op: 'subscribe', ...wanted, resume } as const
+      const reply = await this.#ask<SubscribeReply>(request, waitTimeoutMs, options.signal)
+      // The broker that answered is gone, and a channel of this end may have been opened to the next one.
+      if (losses !== this.#brokerLosses) throw socketError('LINK_LOST')
+      this.#places.set(subscription, place)
       subscription.begun(reply, isRestored)
     } catch (error) {
-      await provider.close()
+      await place.provider.close()
       throw error
     }
     // Closed while the broker was asked: nobody else tells it.
     if (subscription.isClosed) await this.leave(subscription, 0)
+  }
+
+  async #provide(subscription: Subscription): Promise<Place> {
+    const channel = newId()
+    const opening = this.#link.provider(channel)
+    try {
+      const limits = { timeoutMs: waitTimeoutMs, signal: subscription.options.signal }
+      const provider = await bounded(opening, limits, this.clock)
+      const take = (request: Request): undefined => subscription.take(request)
+      provider.serve(take, { concurrency: Number.POSITIVE_INFINITY })
+      return { channel, provider }
+    } catch (error) {
+      // Should it be opened after all, it must not stay.
+      opening.then((provider) => provider.close()).catch(() => {})
+      throw error
+    }
   }
 
   #finish(error: Error | undefined): void {

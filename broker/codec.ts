@@ -5,6 +5,7 @@
  */
 import { Decoder, Encoder } from '@msgpack/msgpack'
 import { brokerError } from './errors.ts'
+import { isWhole } from './structure.ts'
 
 const encoder = new Encoder()
 const decoder = new Decoder()
@@ -25,6 +26,7 @@ export function encodeValue(value: unknown): Uint8Array {
 
 /** Throws INVALID_DATA for bytes that are no msgpack. */
 export function decodeValue(bytes: Uint8Array): unknown {
+  if (!isWhole(bytes)) throw brokerError('INVALID_DATA', 'The bytes cannot be decoded: they are no msgpack.')
   try {
     return decoder.decode(bytes)
   } catch (cause) {

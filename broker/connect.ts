@@ -1,7 +1,7 @@
 /**
  * Connects to a broker elsewhere.
  *
- * Floor 8.
+ * Floor 7.
  */
 import { Link, linkDefaults, newId } from '#socket'
 import { Client, type ClientSettings } from './client.ts'

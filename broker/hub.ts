@@ -1,10 +1,10 @@
 /**
  * The hub: takes publishes and requests on the broker channel, and forwards on one channel per subscription.
  *
- * Floor 7. Written with Consumers and Providers alone: it does not know whether its server is in this process. For
+ * Floor 6. Written with Consumers and Providers alone: it does not know whether its server is in this process. For
  * each batch it reads the header, finds the topic, stamps it, and passes the same bytes on; it decodes no message.
  */
-import { type Clock, type Link, type PeerInfo, type Provider, type Request, slice } from '#socket'
+import { type Clock, handled, type Link, type PeerInfo, type Provider, type Request, slice } from '#socket'
 import { BatchHeader, stamp } from './batch.ts'
 import { type Held, Pacer } from './delivery/pacing.ts'
 import { Parcel } from './delivery/parcel.ts'
@@ -32,11 +32,13 @@ export interface HubStats {
   readonly held: number
   /** Publishes whose credit is held back, so that subscribers keep up. */
   readonly paced: number
-  /** Publishes refused: malformed, or one topic too many. */
+  /** Batches and requests refused: malformed, too large, under another's name, or one topic too many. */
   readonly refused: number
 }
 
 const ok = encodeReply(true)
+/** Gaps that the answer to `subscribe` names at most; the others follow as notices. */
+const maxReplyGaps = 10_000
 
 export class Hub {
   /** Says which life of the broker sequences belong to. Never 0. */
@@ -60,7 +62,6 @@ export class Hub {
 
   /** @internal Use `Hub.start`. */
   constructor(link: Link, provider: Provider, settings: HubSettings, clock: Clock) {
-    this.closed = link.closed
     this.#link = link
     this.#provider = provider
     this.#settings = settings
@@ -69,6 +70,15 @@ export class Hub {
     this.#pacer = new Pacer(clock)
     this.epoch = 1 + Math.floor(clock.random() * 0xffff_fffe)
     provider.serve((request) => this.#take(request), { concurrency: Number.POSITIVE_INFINITY })
+    // Nothing is received beside the handler but the end. When another broker has taken the channel in an outage, this
+    // one is of no use any more.
+    this.closed = provider.receive().then(
+      () => link.closed,
+      async (error: Error) => {
+        await link.close()
+        return error
+      },
+    )
   }
 
   /** Provides the broker channel. Rejects with CHANNEL_CONFLICT when the server has a broker already. */
@@ -85,7 +95,7 @@ export class Hub {
     }
     const subscriptions = this.#routes.size
     const paced = this.#pacer.size
-    const refused = this.#refused
+    const refused = this.#refused + this.#provider.refusedMessages
     return {
       topics: this.#topics.size,
       subscriptions,
@@ -131,8 +141,14 @@ export class Hub {
     let from = 0
     let count = 0
     let routes: readonly Route[] = []
-    for (let at = 0; at < bytes.length; ) {
-      const header = new BatchHeader(bytes, at)
+    let end = bytes.length
+    for (let at = 0; at < end; ) {
+      const header = this.#read(bytes, at)
+      if (header instanceof Error) {
+        failure = header
+        end = at
+        break
+      }
       let matched: readonly Route[] = []
       try {
         matched = this.#admit(header, time, request.peer)
@@ -149,8 +165,18 @@ export class Hub {
       count += header.count
       at = header.end
     }
-    this.#forward(routes, bytes, from, bytes.length, count, request)
+    this.#forward(routes, bytes, from, end, count, request)
     if (failure) throw failure
+  }
+
+  /** An error when it is none: where the next batch would begin is not known either, so the rest is refused. */
+  #read(bytes: Uint8Array, at: number): BatchHeader | Error {
+    try {
+      return new BatchHeader(bytes, at)
+    } catch (error) {
+      this.#refused++
+      return error as Error
+    }
   }
 
   /** Stamps a batch and keeps it if its topic has a history. Returns who gets it. */
@@ -189,8 +215,7 @@ export class Hub {
   }
 
   async #answer(bytes: Uint8Array, request: Request): Promise<Uint8Array | undefined> {
-    if (bytes[0] !== WireKind.REQUEST) throw brokerError('INVALID_REQUEST', `The first byte is ${bytes[0]}.`)
-    const wanted: BrokerRequest = decodeRequest(bytes)
+    const wanted = this.#wanted(bytes)
     if (this.#isClosing) throw brokerError('BROKER_CLOSED')
     if (wanted.op === 'subscribe') return await this.#subscribe(wanted, request)
     if (wanted.op === 'unsubscribe') return await this.#unsubscribe(wanted.channel, wanted.drain, request.peer)
@@ -199,9 +224,21 @@ export class Hub {
     return ok
   }
 
+  #wanted(bytes: Uint8Array): BrokerRequest {
+    try {
+      if (bytes[0] !== WireKind.REQUEST) throw brokerError('INVALID_REQUEST', `The first byte is ${bytes[0]}.`)
+      return decodeRequest(bytes)
+    } catch (error) {
+      this.#refused++
+      throw error
+    }
+  }
+
   async #subscribe(wanted: SubscribeRequest, request: Request): Promise<undefined> {
     const { pattern, channel } = wanted
     checkPattern(pattern)
+    // There the broker would forward to itself.
+    if (channel.toLowerCase() === this.#settings.channel.toLowerCase()) throw taken()
     const limit = this.#settings.maxSubscriptions
     if (this.#routes.size >= limit) {
       throw brokerError('TOO_MANY_SUBSCRIPTIONS', `There are ${limit} subscriptions.`, { details: { limit } })
@@ -214,13 +251,16 @@ export class Hub {
     })
     if (consumer.providers === 0 || this.#routes.has(channel)) {
       await consumer.close()
-      throw brokerError('INVALID_REQUEST', 'The channel of the subscription is taken, or nobody provides there.')
+      throw taken()
     }
     route = new Route(wanted, request.peer, consumer)
     const { reply, batches } = replayFor(wanted, this.#topics.matching(pattern), this.epoch, this.#position)
     this.#routes.set(channel, route)
     this.#matcher.add(pattern, route)
-    void request.respond(encodeReply(reply))
+    const gaps = reply.gaps.slice(0, maxReplyGaps)
+    // It rejects when the client is gone, or does not read.
+    void handled(request.respond(encodeReply({ ...reply, gaps })))
+    for (const gap of reply.gaps.slice(maxReplyGaps)) route.outbox.miss(gap)
     for (const { bytes, count } of batches) route.outbox.offer(new Parcel(bytes, count))
     return undefined
   }
@@ -243,6 +283,10 @@ export class Hub {
     route.outbox.clear()
     void route.consumer.close()
   }
+}
+
+function taken(): Error {
+  return brokerError('INVALID_REQUEST', 'The channel of the subscription is taken, or nobody provides there.')
 }
 
 /** Whether two matches name the same subscriptions in the same order. */

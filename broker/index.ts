@@ -1,4 +1,4 @@
-/** The public names of the broker. Floor 10. */
+/** The public names of the broker. Floor 9. */
 export { SignalboxError } from '#socket'
 export { Broker, type BrokerStats, type LocalClientOptions } from './broker.ts'
 export type { Client, ClientStats } from './client.ts'

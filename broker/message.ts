@@ -1,7 +1,7 @@
 /**
  * A message as the application sees it, and the received batch that it is a view of.
  *
- * Floor 3. Nothing is decoded before it is touched: a message is a place in its batch.
+ * Floor 2. Nothing is decoded before it is touched: a message is a place in its batch.
  */
 import { readU32, slice } from '#socket'
 import { type BatchHeader, nextRecord, RecordFlag, recordHeaderBytes } from './batch.ts'
@@ -194,7 +194,18 @@ export class ReceivedBatch {
     if (((bytes[at + 4] as number) & RecordFlag.ATTRIBUTES) === 0) return noAttributes
     const start = at + recordHeaderBytes + 4
     const value = decodeValue(slice(bytes, start, start + readU32(bytes, at + recordHeaderBytes)))
-    if (typeof value !== 'object' || value === null) throw brokerError('INVALID_DATA')
+    if (!isAttributes(value)) throw brokerError('INVALID_DATA', 'The attributes of a message are none.')
     return value
   }
+}
+
+function isAttributes(value: unknown): value is Attributes {
+  if (typeof value !== 'object' || value === null) return false
+  const { id, headers = {}, correlationId, replyTo } = value as Record<string, unknown>
+  if (typeof headers !== 'object' || headers === null) return false
+  return [id, correlationId, replyTo, ...Object.values(headers)].every(isTextIfAny)
+}
+
+function isTextIfAny(value: unknown): boolean {
+  return value === undefined || typeof value === 'string'
 }

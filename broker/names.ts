@@ -1,7 +1,7 @@
 /**
  * Names as text for names as bytes, so that a topic is decoded once and not with every batch.
  *
- * Floor 2, pure. A cache with one place per hash: a name that collides takes the place over, so nobody can make it
+ * Floor 0, pure. A cache with one place per hash: a name that collides takes the place over, so nobody can make it
  * slow or large by choosing names.
  */
 import { decodeText } from '#socket'

@@ -26,6 +26,11 @@ import type { From } from './wire.ts'
 /** The channel that a broker provides, unless another is chosen. Fixed, so that clients need to know the address only. */
 export const brokerChannel = '5167a1b0-0000-4000-8000-000000000001'
 
+const isChannel: Rule = {
+  expected: 'a UUID',
+  test: (value) => typeof value === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value),
+}
+
 const isId: Rule = {
   expected: 'a string of 1 to 100 characters',
   test: (value) => typeof value === 'string' && value.length > 0 && value.length <= 100,
@@ -65,7 +70,7 @@ export const hubDefaults: HubSettings = Object.freeze({
 
 const hubRules: Rules = {
   topics: isObject,
-  channel: isText(36),
+  channel: isChannel,
   maxTopics: isInteger(1),
   maxSubscriptions: isInteger(1),
   maxHistoryBytes: isInteger(0),
@@ -105,7 +110,8 @@ export interface ClientOptions extends Omit<LinkOptions, 'observe'> {
   readonly channel?: string
 }
 
-const clientRules: Rules = { ...linkRules, producerId: isId, channel: isText(36) }
+const { observe: _observe, ...ownLinkRules } = linkRules
+const clientRules: Rules = { ...ownLinkRules, producerId: isId, channel: isChannel }
 
 /** Throws INVALID_OPTION. */
 export function verifyClientOptions(options: ClientOptions): void {

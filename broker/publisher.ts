@@ -1,7 +1,7 @@
 /**
  * The publishing side: packs messages into batches and sends them as credit allows.
  *
- * Floor 5. Messages published in one turn of the event loop to one topic, one after the other, share a batch; another
+ * Floor 4. Messages published in one turn of the event loop to one topic, one after the other, share a batch; another
  * topic begins another, so that everything keeps the order in which it was published. Batches lie side by side in a
  * slab and leave together, as a parcel. Without credit parcels wait here, up to `maxBufferedBytes`; then publishing is
  * refused (BUFFER_FULL).
@@ -21,14 +21,16 @@ import {
   socketError,
   writeU32,
 } from '#socket'
-import { encodeHeading, RecordFlag, recordHeaderBytes, seal } from './batch.ts'
+import { batchHeaderBytes, encodeHeading, RecordFlag, recordHeaderBytes, seal } from './batch.ts'
 import { encodeShared, encodeValue } from './codec.ts'
 import type { Attributes } from './message.ts'
 import type { PublishOptions } from './options.ts'
-import { checkTopic } from './topics.ts'
+import { checkTopic, maxTopicBytes } from './topics.ts'
 import { bounded } from './wait.ts'
 
 const slabBytes = 256 * 1024
+/** Room for the batch header and the longest names: topic, producer id and sender. */
+const maxHeadingBytes = batchHeaderBytes + maxTopicBytes + 3 * (100 + 200)
 /** Topics whose encoded names are kept. */
 const maxKnownTopics = 10_000
 
@@ -104,7 +106,7 @@ export class Publisher {
 
   /** See `Client.publish`. */
   publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<Receipt> {
-    if (this.#closed) return Promise.reject(this.#closed)
+    if (this.#closed) return handled(Promise.reject(this.#closed))
     let receipt: Receipt
     try {
       receipt = this.#append(topic, data, options)
@@ -156,8 +158,8 @@ export class Publisher {
   /** Throws MESSAGE_TOO_LARGE or BUFFER_FULL. */
   #judge(size: number): void {
     const { maxMessageBytes, maxBufferedBytes } = this.#settings
-    // Room for the batch header and the longest names, so that a batch of one fits into a message of the socket layer.
-    const limit = maxMessageBytes - 1024
+    // So that a batch of one fits into a message of the socket layer.
+    const limit = maxMessageBytes - maxHeadingBytes
     if (size > limit) {
       const details = { limit, actual: size }
       const what = `The message takes ${size} bytes; the limit is ${limit}.`

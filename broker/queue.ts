@@ -16,15 +16,15 @@ export class MessageQueue {
   length = 0
   readonly #buffer: number
   readonly #overflow: Overflow
-  readonly #lost: (gap: Gap) => void
+  readonly #lost: (gap: Gap, error?: Error) => void
   readonly #batches = new Fifo<ReceivedBatch>()
   /** The batch being read. */
   #first: ReceivedBatch | undefined
   /** Batches whose credit is given back at the next `enforce`. */
   #unreleased: ReceivedBatch[] = []
 
-  /** `lost` is told of every run of messages that was dropped. */
-  constructor(buffer: number, overflow: Overflow, lost: (gap: Gap) => void) {
+  /** `lost` is told of every run of messages that was dropped, with the error if they were malformed. */
+  constructor(buffer: number, overflow: Overflow, lost: (gap: Gap, error?: Error) => void) {
     this.#buffer = buffer
     this.#overflow = overflow
     this.#lost = lost
@@ -45,9 +45,8 @@ export class MessageQueue {
         this.length--
         if (batch.left === 0) this.#advance(batch)
         return message
-      } catch {
-        this.length -= batch.left
-        this.#drop(batch, batch.left)
+      } catch (error) {
+        this.#dropAll(batch, error as Error)
       }
     }
     return undefined
@@ -94,12 +93,13 @@ export class MessageQueue {
   }
 
   #dropOldest(excess: number): void {
-    let left = excess
-    this.length -= excess
-    for (let batch = this.#first; batch && left > 0; batch = batch.left === 0 ? this.#advance(batch) : batch) {
-      const count = Math.min(left, batch.left)
-      left -= count
-      this.#drop(batch, count)
+    const length = this.length - excess
+    for (
+      let batch = this.#first;
+      batch && this.length > length;
+      batch = batch.left === 0 ? this.#advance(batch) : batch
+    ) {
+      this.#drop(batch, Math.min(this.length - length, batch.left))
     }
   }
 
@@ -122,14 +122,23 @@ export class MessageQueue {
     for (const gap of gaps) this.#lost(gap)
   }
 
-  /** Drops `count` messages from the front of a batch. */
+  /** Drops `count` messages from the front of a batch; all of it when it is malformed. */
   #drop(batch: ReceivedBatch, count: number): void {
-    const first = batch.nextSeq
+    const { topic, nextSeq } = batch
     try {
       batch.skip(count)
-    } catch {
-      batch.cut(batch.left)
+    } catch (error) {
+      this.#dropAll(batch, error as Error)
+      return
     }
-    this.#lost({ topic: batch.topic, first, last: first + count - 1 })
+    this.length -= count
+    this.#lost({ topic, first: nextSeq, last: nextSeq + count - 1 })
+  }
+
+  #dropAll(batch: ReceivedBatch, error: Error): void {
+    const { topic, nextSeq, left } = batch
+    this.length -= left
+    batch.cut(left)
+    this.#lost({ topic, first: nextSeq, last: nextSeq + left - 1 }, error)
   }
 }

@@ -1,7 +1,7 @@
 /**
  * What a subscription gets when it begins: part of the history, or what it missed in an interruption.
  *
- * Floor 6, pure.
+ * Floor 4, pure.
  */
 import type { StoredBatch } from './log/memory.ts'
 import type { Topic } from './topic.ts'
@@ -13,6 +13,9 @@ export interface Replay {
   readonly batches: readonly StoredBatch[]
 }
 
+/** Topics named in the answer at most: enough for most subscriptions, and little where a pattern matches very many. */
+const maxSeen = 1_000
+
 /** `position` is that of the broker's latest message. */
 export function replayFor(
   { from, resume }: SubscribeRequest,
@@ -22,24 +25,27 @@ export function replayFor(
 ): Replay {
   const batches: StoredBatch[] = []
   const gaps: Gap[] = []
+  const begins: [topic: string, seq: number][] = []
   if (resume && resume.epoch !== epoch) {
     // Another life of the broker: what was published in it before now is missing, and what the old one still had.
-    for (const topic of topics) add(topic.replay('all'), topic.missingFrom({ seq: 1 }))
+    for (const topic of topics) add(topic, topic.replay('all'), topic.missingFrom({ seq: 1 }))
   } else if (resume) {
     const seen = new Map(resume.seen)
     for (const topic of topics) {
       const resumed = topic.resume(resume, seen.get(topic.name))
-      add(resumed.batches, resumed.gap)
+      add(topic, resumed.batches, resumed.gap)
     }
   } else {
-    for (const topic of topics) add(topic.replay(from), topic.missingFrom(from))
+    for (const topic of topics) add(topic, topic.replay(from), topic.missingFrom(from))
   }
-  function add(found: readonly StoredBatch[], gap: Gap | undefined): void {
-    batches.push(...found)
+  function add({ name, seq }: Topic, found: readonly StoredBatch[], gap: Gap | undefined): void {
+    for (const batch of found) batches.push(batch)
     if (gap) gaps.push(gap)
+    if (begins.length < maxSeen) begins.push([name, found[0] ? found[0].seq - 1 : seq])
   }
   batches.sort((a, b) => a.position - b.position)
   const first = batches[0]?.position
   const recovered = resume === null || (resume.epoch === epoch && gaps.length === 0)
-  return { reply: { epoch, position: first === undefined ? position : first - 1, recovered, gaps }, batches }
+  const begin = first === undefined ? position : first - 1
+  return { reply: { epoch, position: begin, recovered, gaps, seen: begins }, batches }
 }

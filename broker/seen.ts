@@ -4,7 +4,7 @@
  * Floor 3, pure. The position suffices to go on; the sequence of each topic names what is missing if it cannot. Topics
  * beyond `maxTopics` are forgotten, oldest first: a gap in one of those is then told from its last message alone.
  */
-import type { Resume } from './wire.ts'
+import type { Gap, Resume, SubscribeReply } from './wire.ts'
 
 const maxTopics = 10_000
 
@@ -13,22 +13,29 @@ export class Seen {
   #epoch = 0
   #position = 0
 
-  /** The broker has (re)started the subscription: all that comes after `position` is delivered, or told as a gap. */
-  begin(epoch: number, position: number): void {
-    this.#enter(epoch)
-    this.#position = Math.max(this.#position, position)
+  /** The broker has (re)started the subscription: what comes after is delivered, or told as a gap. */
+  begin({ epoch, position, seen }: SubscribeReply): void {
+    if (epoch !== this.#epoch) this.#topics.clear()
+    this.#epoch = epoch
+    this.#position = position
+    for (const [topic, seq] of seen) this.#set(topic, this.#topics.get(topic), seq)
   }
 
-  /** Batches may come before the broker's answer to `subscribe` has been read; so this enters the epoch too. */
-  saw(topic: string, epoch: number, seq: number, position: number): void {
-    this.#enter(epoch)
-    this.missed(topic, seq)
-    if (position > this.#position) this.#position = position
+  /** Messages `first` to `last` have come, the last at `position`. Returns what of the topic should have come before. */
+  saw(topic: string, first: number, last: number, position: number): Gap | undefined {
+    const known = this.#topics.get(topic)
+    const gap = known && first > known.seq + 1 ? { topic, first: known.seq + 1, last: first - 1 } : undefined
+    this.#set(topic, known, last)
+    this.#position = position
+    return gap
   }
 
   /** Everything of the topic up to `seq` has been told as missing. */
   missed(topic: string, seq: number): void {
-    const known = this.#topics.get(topic)
+    this.#set(topic, this.#topics.get(topic), seq)
+  }
+
+  #set(topic: string, known: { seq: number } | undefined, seq: number): void {
     if (known) {
       known.seq = seq
       return
@@ -38,13 +45,6 @@ export class Seen {
       this.#topics.delete(oldest as string)
     }
     this.#topics.set(topic, { seq })
-  }
-
-  #enter(epoch: number): void {
-    if (epoch === this.#epoch) return
-    this.#epoch = epoch
-    this.#position = 0
-    this.#topics.clear()
   }
 
   resume(): Resume {

@@ -26,6 +26,7 @@ import { decodeGaps, type Gap, type Resume, type SubscribeReply, WireKind } from
 export interface SubscriptionOwner {
   readonly clock: Clock
   readonly names: Names
+  readonly producerId: string
   /**
    * Tells the broker that nothing more is wanted; resolves when it knows, or cannot be told. With `drainMs` what the
    * broker holds comes first, as far as that takes no longer.
@@ -59,10 +60,13 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
   readonly #queue: MessageQueue
   readonly #seen = new Seen()
   readonly #waiting: Deferred<void>[] = []
+  /** What comes before the answer of the broker, which says what is missing before that. */
+  #early: Request[] | undefined = []
   readonly #onAbort = (): void => void this.close()
   #enforcing = false
   #state: 'open' | 'draining' | 'over' = 'open'
   #failure: Error | undefined
+  #draining: Promise<void> | undefined
   #drained: Deferred<void> | undefined
 
   /** @internal Use `client.subscribe`. */
@@ -71,7 +75,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
     this.options = options
     this.#owner = owner
     const { buffer, overflow } = { ...subscribeDefaults, ...options }
-    this.#queue = new MessageQueue(buffer, overflow, (gap) => this.#lost(gap))
+    this.#queue = new MessageQueue(buffer, overflow, (gap, error) => this.#lost(gap, error))
     options.signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
@@ -100,10 +104,12 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
   batches(): AsyncIterable<Message<T>[]> & AsyncIterator<Message<T>[], undefined> {
     return {
       next: async () => {
-        while (this.#queue.length === 0) if (!(await this.#more())) return done
-        const value = this.#queue.takeMany(maxMany) as Message<T>[]
-        this.#taken()
-        return { value, done: false }
+        for (;;) {
+          const value = this.#queue.takeMany(maxMany) as Message<T>[]
+          this.#taken()
+          if (value.length > 0) return { value, done: false }
+          if (!(await this.#more())) return done
+        }
       },
       return: async () => {
         await this.close()
@@ -139,16 +145,8 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
    */
   async drain(options: Pick<WaitOptions, 'timeoutMs'> = {}): Promise<void> {
     verifyWait('drain', options)
-    if (this.#state === 'open') {
-      this.#state = 'draining'
-      const timeoutMs = options.timeoutMs ?? waitTimeoutMs
-      this.#drained = deferred()
-      const stop = this.#owner.clock.after(timeoutMs, this.#drained.resolve, true)
-      await this.#owner.leave(this as Subscription, timeoutMs)
-      if (this.#queue.length > 0) await this.#drained.promise
-      stop()
-    }
-    await this.close()
+    this.#draining ??= this.#drain(options.timeoutMs ?? waitTimeoutMs)
+    await this.#draining
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -156,27 +154,26 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
   }
 
   /** @internal What the broker sent. */
-  take(request: Request): void {
-    const bytes = request.payload
-    try {
-      if (bytes[0] === WireKind.BATCH) this.#takeParcel(bytes, request)
-      else if (bytes[0] === WireKind.GAPS) for (const gap of decodeGaps(bytes)) this.#missed(gap)
-    } catch (error) {
-      this.#owner.tell({ type: 'error', pattern: this.pattern, error: error as Error })
-    }
+  take(request: Request): undefined {
+    request.hold()
+    if (this.#early) this.#early.push(request)
+    else this.#take(request)
   }
 
   /** @internal The broker has it (again). */
   begun(reply: SubscribeReply, isRestored: boolean): void {
-    this.#seen.begin(reply.epoch, reply.position)
+    this.#seen.begin(reply)
     for (const gap of reply.gaps) this.#missed(gap)
-    if (!isRestored) return
-    this.recovered = reply.recovered
-    if (reply.recovered) this.#owner.tell({ type: 'recovered', pattern: this.pattern })
+    if (isRestored) this.recovered = reply.recovered
+    if (isRestored && reply.recovered) this.#owner.tell({ type: 'recovered', pattern: this.pattern })
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const request of early) this.#take(request)
   }
 
-  /** @internal What to ask for after an interruption. */
+  /** @internal What to ask for after an interruption. What comes from now on waits for the answer. */
   resume(): Resume {
+    this.#early = []
     return this.#seen.resume()
   }
 
@@ -185,44 +182,63 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
     this.#finish(error)
   }
 
-  #takeParcel(bytes: Uint8Array, request: Request): void {
-    if (this.#state === 'over') return
-    request.hold()
+  #take(request: Request): void {
+    const bytes = request.payload
     const parcel: ReceivedParcel = { batches: 1, release: () => request.release() }
+    try {
+      if (bytes[0] === WireKind.BATCH) this.#takeParcel(bytes, parcel)
+      else if (bytes[0] === WireKind.GAPS) for (const gap of decodeGaps(bytes)) this.#missed(gap)
+    } catch (error) {
+      this.#owner.tell({ type: 'error', pattern: this.pattern, error: error as Error })
+    }
+    parcel.batches--
+    if (parcel.batches === 0) parcel.release()
+  }
+
+  #takeParcel(bytes: Uint8Array, parcel: ReceivedParcel): void {
+    if (this.#state === 'over') return
     try {
       for (let at = 0; at < bytes.length; ) at = this.#takeBatch(bytes, at, parcel)
     } finally {
-      parcel.batches--
-      if (parcel.batches === 0) parcel.release()
+      this.#wake()
+      if (this.options.overflow !== undefined && this.options.overflow !== 'block') this.#enforceLater()
     }
-    this.#wake()
-    if (this.options.overflow !== undefined && this.options.overflow !== 'block') this.#enforceLater()
   }
 
   #takeBatch(bytes: Uint8Array, at: number, parcel: ReceivedParcel): number {
     const header = new BatchHeader(bytes, at)
     const topic = this.#owner.names.get(bytes, header.topicAt, header.topicEnd)
+    const { seq, position } = header
     const last = header.count - 1
-    this.#seen.saw(topic, header.epoch, header.seq + last, header.position + last)
+    const gap = this.#seen.saw(topic, seq, seq + last, position + last)
+    if (this.options.noEcho) {
+      // What this client published leaves a hole in the sequence. A history has it all the same.
+      if (header.producerId === this.#owner.producerId) return header.end
+    } else if (gap) this.#lost(gap)
     this.received += header.count
     this.#queue.push(new ReceivedBatch(header, topic, parcel))
     return header.end
   }
 
-  /** After the turn: a loop that is ready has taken what it can by then. */
+  /**
+   * After the turn: a loop that is ready has taken what it can by then. After the one after it, to be exact, for what
+   * comes from this very process comes at the end of a turn, before any loop has gone on.
+   */
   #enforceLater(): void {
     if (this.#enforcing) return
     this.#enforcing = true
-    this.#owner.clock.turn(() => {
-      this.#enforcing = false
-      try {
-        this.#queue.enforce()
-      } catch (error) {
-        this.#finish(error as Error)
-        this.#queue.clear()
-        void handled(this.#owner.leave(this as Subscription, 0))
-      }
-    })
+    const { clock } = this.#owner
+    clock.turn(() => clock.turn(() => this.#enforce()))
+  }
+
+  #enforce(): void {
+    this.#enforcing = false
+    try {
+      this.#queue.enforce()
+    } catch (error) {
+      this.#finish(error as Error)
+      void handled(this.#owner.leave(this as Subscription, 0))
+    }
   }
 
   #next(): Promise<IteratorResult<Message<T>, undefined>> {
@@ -283,11 +299,25 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
     this.#lost(gap)
   }
 
-  #lost(gap: Gap): void {
+  #lost(gap: Gap, error?: Error): void {
     this.gaps++
     this.dropped += gap.last - gap.first + 1
     this.lastGap = gap
-    this.#owner.tell({ type: 'gap', pattern: this.pattern, gap })
+    this.#owner.tell({ type: 'gap', pattern: this.pattern, gap, ...(error && { error }) })
+  }
+
+  async #drain(timeoutMs: number): Promise<void> {
+    if (this.#state === 'open') {
+      this.#state = 'draining'
+      const late = deferred<void>()
+      const stop = this.#owner.clock.after(timeoutMs, late.resolve, true)
+      await this.#owner.leave(this as Subscription, timeoutMs)
+      // Only now nothing more comes: before, the queue may have been empty any number of times.
+      this.#drained = deferred()
+      if (this.#queue.length > 0 && !this.isClosed) await Promise.race([this.#drained.promise, late.promise])
+      stop()
+    }
+    await this.close()
   }
 
   #finish(error: Error | undefined): void {

@@ -1,7 +1,7 @@
 /**
  * All topics of a broker: made on first use, with the settings that their names match.
  *
- * Floor 5, pure.
+ * Floor 4, pure.
  */
 import { brokerError } from './errors.ts'
 import { MemoryLog } from './log/memory.ts'

@@ -1,7 +1,7 @@
 /**
  * A topic at the broker: its sequence, and its history if it keeps one.
  *
- * Floor 4, pure.
+ * Floor 3, pure.
  */
 import type { BatchHeader } from './batch.ts'
 import type { MemoryLog, StoredBatch } from './log/memory.ts'
@@ -48,7 +48,7 @@ export class Topic {
     return this.#log.read((seq) => seq >= first)
   }
 
-  /** What was asked for by `{ seq }` or `{ position }` and is not kept any more. */
+  /** What was asked for by `{ seq }` and is not kept any more. */
   missingFrom(from: From): Gap | undefined {
     if (from === 'new' || from === 'all' || !('seq' in from) || from.seq > this.seq) return undefined
     const last = this.#firstKept() - 1

@@ -1,7 +1,7 @@
 /**
  * Waits for a promise no longer than asked for.
  *
- * Floor 4.
+ * Floor 0.
  */
 import { type Clock, deferred, socketError } from '#socket'
 

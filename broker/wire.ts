@@ -52,7 +52,10 @@ export interface SubscribeReply {
   readonly position: number
   /** Whether everything since the interruption is delivered. True for a new subscription. */
   readonly recovered: boolean
+  /** What is missing before the first message that is delivered. */
   readonly gaps: readonly Gap[]
+  /** Topics that exist already, 1 000 at most, and the sequence that the first message delivered of them follows on. */
+  readonly seen: ReadonlyArray<readonly [topic: string, seq: number]>
 }
 
 export interface UnsubscribeRequest {
@@ -120,7 +123,8 @@ export function decodeGaps(bytes: Uint8Array): Gap[] {
   if (!Array.isArray(list)) throw brokerError('INVALID_REQUEST')
   return list.map((gap: unknown) => {
     const [topic, first, last] = Array.isArray(gap) ? gap : []
-    if (typeof topic !== 'string' || !isCount(first) || !isCount(last)) throw brokerError('INVALID_REQUEST')
+    const isGap = typeof topic === 'string' && isCount(first) && isCount(last) && first <= last
+    if (!isGap) throw brokerError('INVALID_REQUEST', 'A notice names what is no gap.')
     return { topic, first, last }
   })
 }

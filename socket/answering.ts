@@ -1,7 +1,7 @@
 /**
  * The Provider's side of one stream: which requests are open, and the answers on their way.
  *
- * Floor 7. Once the Consumer begins nothing new and every request is answered, it ends the stream in good order.
+ * Floor 5. Once the Consumer begins nothing new and every request is answered, it ends the stream in good order.
  */
 import { Backlog } from './backlog.ts'
 import { type SignalboxError, socketError } from './errors.ts'
@@ -12,6 +12,8 @@ import { Post } from './outgoing.ts'
 import type { Answerer, Request } from './request.ts'
 import type { Stream } from './stream.ts'
 import { invalid } from './verify.ts'
+
+const failed = Flag.REPLY | Flag.FAIL
 
 export class Answering implements Answerer {
   readonly stream: Stream
@@ -44,31 +46,38 @@ export class Answering implements Answerer {
 
   async answer(request: Request, flags: number, payload: Uint8Array): Promise<void> {
     this.#close(request)
-    const { maxMessageBytes, maxBufferedBytes } = this.#settings
-    const refusal = this.#refusal(payload, maxMessageBytes)
-    const post = refusal
-      ? new Post(encodeFailure(refusal), Flag.REPLY | Flag.FAIL, request.id, false)
-      : new Post(payload, flags, request.id, false)
-    if (this.#backlog === undefined && post.bytes.length <= maxFrameBytes && this.stream.canSend(0, false)) {
-      this.stream.post(post.flags, post.id, post.bytes)
+    const { stream } = this
+    const refusal = flags & Flag.FAIL ? undefined : this.#refusal(payload)
+    const bytes = refusal ? encodeFailure(refusal) : payload
+    if (this.#backlog === undefined && bytes.length <= maxFrameBytes && stream.canSend(0, false)) {
+      stream.post(refusal ? failed : flags, request.id, bytes)
+      this.finishIfDone()
     } else {
-      const { stream } = this
-      this.#backlog ??= new Backlog(maxBufferedBytes, (size, ordered) =>
-        stream.canSend(size, ordered) ? stream : undefined,
-      )
-      await this.#answerLater(this.#backlog, post)
+      await this.#answerLater(new Post(bytes, refusal ? failed : flags, request.id, false))
     }
-    this.finishIfDone()
     if (refusal) throw refusal
   }
 
-  async #answerLater(backlog: Backlog, post: Post): Promise<void> {
+  /** What finds no room any more is not lost without a word either: the Consumer gets the failure in its place. */
+  async #answerLater(post: Post): Promise<void> {
+    const { stream } = this
+    this.#backlog ??= new Backlog(this.#settings.maxBufferedBytes, (size, ordered) =>
+      stream.canSend(size, ordered) ? stream : undefined,
+    )
     this.#leaving++
     try {
-      backlog.send(post)
+      this.#backlog.send(post)
       await post.promise
+    } catch (error) {
+      if ((error as SignalboxError).code === 'BUFFER_FULL') {
+        const instead = new Post(encodeFailure(error), failed, post.id, false)
+        this.#backlog.wait(instead)
+        await instead.promise
+      }
+      throw error
     } finally {
       this.#leaving--
+      this.finishIfDone()
     }
   }
 
@@ -94,7 +103,8 @@ export class Answering implements Answerer {
     if (this.#open.delete(request.id)) this.stream.outstanding--
   }
 
-  #refusal(payload: Uint8Array, limit: number): Error | undefined {
+  #refusal(payload: Uint8Array): Error | undefined {
+    const limit = this.#settings.maxMessageBytes
     if (!(payload instanceof Uint8Array)) return invalid('respond', 'payload', 'a Uint8Array', payload)
     if (payload.length <= limit) return undefined
     const details = { limit, actual: payload.length }

@@ -43,10 +43,10 @@ export class Assembly {
     return early
   }
 
-  /** The payload. Throws BAD_FRAME when bytes are missing. */
-  whole(): Uint8Array {
+  /** The payload, or nothing if it was too large. Throws BAD_FRAME when bytes are missing. */
+  whole(): Uint8Array | undefined {
     if (this.#filled !== this.total) throw socketError('BAD_FRAME', 'A message is shorter than it was announced.')
-    return join(this.#parts, this.total)
+    return this.isRefused ? undefined : join(this.#parts, this.total)
   }
 }
 

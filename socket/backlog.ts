@@ -1,23 +1,52 @@
 /**
  * Messages that wait for credit, bounded in bytes.
  *
- * Floor 6. Two lines: what must keep its order, and what may go as soon as there is room. They take turns, so neither
- * starves the other. A message given up is removed at once, so that waiting without a peer cannot pile up.
+ * Floor 4. Three lines: what must keep its order, small messages that go as soon as there is room, and large ones, which the
+ * small do not wait for. They take turns, so none starves another. A message given up makes room at once, so that
+ * waiting without a peer cannot pile up.
  */
 import { costOf } from './credit.ts'
 import { socketError } from './errors.ts'
 import { Fifo } from './fifo.ts'
+import { maxFrameBytes } from './frame.ts'
 import type { Outgoing, Stream } from './stream.ts'
 
 /** Chooses the stream for a message, or `undefined` while there is none that can take it. */
 export type Choose = (size: number, ordered: boolean) => Stream | undefined
 
+/** Messages that wait in order; among them at most as many that were given up. */
+class Line {
+  readonly #messages = new Fifo<Outgoing>()
+  length = 0
+
+  push(message: Outgoing): void {
+    this.#messages.push(message)
+    message.isWaiting = true
+    this.length++
+  }
+
+  get first(): Outgoing | undefined {
+    let message = this.#messages.peek()
+    for (; message && !message.isWaiting; message = this.#messages.peek()) this.#messages.shift()
+    return message
+  }
+
+  /** The message waits no longer. To look for each at once would take time squared when many are given up together. */
+  leave(message: Outgoing): void {
+    message.isWaiting = false
+    this.length--
+    if (this.#messages.length > 2 * this.length) this.#messages.keep((other) => other.isWaiting)
+  }
+}
+
 export class Backlog {
   readonly #maxBytes: number
   readonly #choose: Choose
-  readonly #ordered = new Fifo<Outgoing>()
-  readonly #loose = new Fifo<Outgoing>()
+  readonly #ordered = new Line()
+  readonly #small = new Line()
+  readonly #large = new Line()
   #bytes = 0
+  #isPumping = false
 
   constructor(maxBytes: number, choose: Choose) {
     this.#maxBytes = maxBytes
@@ -25,58 +54,78 @@ export class Backlog {
   }
 
   get length(): number {
-    return this.#ordered.length + this.#loose.length
+    return this.#ordered.length + this.#small.length + this.#large.length
   }
 
   /** Sends the message, now if nothing is before it and a stream can take it. Throws BUFFER_FULL. */
   send(message: Outgoing): void {
-    const line = message.ordered ? this.#ordered : this.#loose
-    const stream = line.length === 0 ? this.#choose(message.bytes.length, message.ordered) : undefined
+    const { length } = message.bytes
+    const stream = this.#lineOf(message).length === 0 ? this.#choose(length, message.ordered) : undefined
     if (stream) {
       stream.send(message)
       return
     }
-    const cost = costOf(message.bytes.length)
+    const cost = costOf(length)
     // One message may always wait, else a payload larger than the bound could never be sent.
     if (this.#bytes > 0 && this.#bytes + cost > this.#maxBytes) {
       const details = { limit: this.#maxBytes, actual: this.#bytes + cost }
       const what = `${this.#bytes} bytes wait for credit; ${cost} more would pass the limit of ${this.#maxBytes}.`
       throw socketError('BUFFER_FULL', what, { details })
     }
-    this.#bytes += cost
-    line.push(message)
+    this.wait(message)
+  }
+
+  /** Lets the message wait, also beyond the bound: for what is small and must not be lost. */
+  wait(message: Outgoing): void {
+    this.#bytes += costOf(message.bytes.length)
+    this.#lineOf(message).push(message)
   }
 
   /** Sends what can go now, from each line in turn. */
   pump(): void {
+    // In one process credit can come back while a message is being sent, and with it this call again.
+    if (this.#isPumping) return
+    this.#isPumping = true
     for (let moved = true; moved; ) {
-      const loose = this.#next(this.#loose)
-      moved = this.#next(this.#ordered) || loose
+      const small = this.#next(this.#small)
+      const large = this.#next(this.#large)
+      moved = this.#next(this.#ordered) || small || large
     }
-  }
-
-  #next(line: Fifo<Outgoing>): boolean {
-    const message = line.peek()
-    if (message === undefined) return false
-    const stream = this.#choose(message.bytes.length, message.ordered)
-    if (stream === undefined) return false
-    line.shift()
-    this.#bytes -= costOf(message.bytes.length)
-    stream.send(message)
-    return true
+    this.#isPumping = false
   }
 
   /** Takes a message out that has not been sent; harmless when it has. */
   remove(message: Outgoing): void {
-    const line = message.ordered ? this.#ordered : this.#loose
-    const before = line.length
-    line.keep((other) => other !== message)
-    if (line.length < before) this.#bytes -= costOf(message.bytes.length)
+    if (message.isWaiting) this.#leave(message)
   }
 
   /** Fails everything that waits. */
   fail(error: Error): void {
-    this.#bytes = 0
-    for (const message of [...this.#ordered.clear(), ...this.#loose.clear()]) message.fail(error)
+    for (const line of [this.#ordered, this.#small, this.#large]) {
+      for (let message = line.first; message; message = line.first) {
+        this.#leave(message)
+        message.fail(error)
+      }
+    }
+  }
+
+  #next(line: Line): boolean {
+    const message = line.first
+    if (message === undefined) return false
+    const stream = this.#choose(message.bytes.length, message.ordered)
+    if (stream === undefined) return false
+    this.#leave(message)
+    stream.send(message)
+    return true
+  }
+
+  #leave(message: Outgoing): void {
+    this.#bytes -= costOf(message.bytes.length)
+    this.#lineOf(message).leave(message)
+  }
+
+  #lineOf(message: Outgoing): Line {
+    if (message.ordered) return this.#ordered
+    return message.bytes.length > maxFrameBytes ? this.#large : this.#small
   }
 }

@@ -1,7 +1,7 @@
 /**
  * How long to wait before connecting again: exponential, with full jitter.
  *
- * Floor 1, pure. Full jitter (any time from zero to the ceiling) spreads a thousand clients that lost the same server
+ * Floor 0, pure. Full jitter (any time from zero to the ceiling) spreads a thousand clients that lost the same server
  * better than a ceiling with a little noise: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
 export function nextDelayMs(attempt: number, minMs: number, maxMs: number, random: number): number {

@@ -36,10 +36,21 @@ function endTurn(): void {
   for (let pass = 0; pass < 2 && turnCalls.length > 0; pass++) {
     const calls = turnCalls
     turnCalls = []
-    for (const call of calls) call()
+    for (const call of calls) guarded(call)
   }
   isTurning = false
   if (turnCalls.length > 0) setImmediate(endTurn)
+}
+
+/** The fault of one must not cost the others their turn. It is told as if the call had stood alone. */
+function guarded(call: () => void): void {
+  try {
+    call()
+  } catch (error) {
+    setImmediate(() => {
+      throw error
+    })
+  }
 }
 
 export const systemClock: Clock = {

@@ -1,7 +1,7 @@
 /**
  * One persistent connection to a server: handshake, channel ends, streams, and coming back after a loss.
  *
- * Floor 7. States: connecting -> open -> (lost -> connecting ...) -> closed. The channel ends outlive any one
+ * Floor 5. States: connecting -> open -> (lost -> connecting ...) -> closed. The channel ends outlive any one
  * transport connection and are reopened on each; streams do not. Everything that waits is settled when it closes.
  */
 import { nextDelayMs } from './backoff.ts'
@@ -16,7 +16,7 @@ import { firstStreamKind, Kind, maxFrameBytes } from './frame.ts'
 import { decodePeer, decodeWelcome, encodeHello, encodeOpen, maxHelloBytes, type Open } from './handshake.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { newId } from './identifier.ts'
-import { type LinkEvent, type LinkSettings, reconnectDefaults } from './options.ts'
+import { defined, type LinkEvent, type LinkSettings, reconnectDefaults } from './options.ts'
 import { Pump } from './pump.ts'
 import { Stream, type StreamHost, type StreamOwner } from './stream.ts'
 import type { Port, PortOwner } from './transport/port.ts'
@@ -31,12 +31,14 @@ export interface End extends StreamOwner {
   attached(stream: Stream): void
   /** The server is closing: begin nothing more on the streams of this connection. */
   leave(): void
+  /** The connection is lost, its streams with it; it may come back. */
+  lost(): void
   /** The connection is closed for good; by this program when there is no error. */
   closed(error: Error | undefined): void
 }
 
-/** Makes one transport connection. */
-export type Dial = (settings: LinkSettings) => Promise<Port>
+/** Makes one transport connection, unless the signal is aborted first. */
+export type Dial = (settings: LinkSettings, signal: AbortSignal) => Promise<Port>
 
 type State = 'connecting' | 'open' | 'leaving' | 'lost' | 'closed'
 
@@ -56,11 +58,16 @@ export class Connection implements StreamHost, PortOwner {
   readonly #onAbort = (): void => void handled(this.close())
   #state: State = 'connecting'
   #port: Port | undefined
+  /** The port last made, also when it is lost already and has not ended yet. */
+  #latest: Port | undefined
+  #dialing: AbortController | undefined
   #pump: Pump | undefined
   #lastEnd = 0
   #attempt = 0
   #welcome: Deferred<void> | undefined
   #portEnded: Deferred<void> | undefined
+  /** What it was closed with, once it is. */
+  #failure: Error | undefined
   /** Why the peer said it ends the connection. */
   #farewell: SignalboxError | undefined
   #stopHeartbeat: Cancel = () => {}
@@ -97,17 +104,25 @@ export class Connection implements StreamHost, PortOwner {
 
   /** Connects for the first time. Rejects when that fails; the connection is closed then. */
   async connect(): Promise<void> {
+    const { signal } = this.settings
     try {
-      await this.#establish()
+      if (!signal?.aborted) return await this.#establish()
     } catch (error) {
       this.#finish(error as Error)
-      throw error
+      if (!signal?.aborted) throw error
     }
+    const aborted = socketError('ABORTED', undefined, { cause: signal?.reason })
+    this.#finish(aborted)
+    throw aborted
   }
 
   /** Adds a channel end, which is opened now and after every reconnect. Returns its number. */
   add(end: End): number {
     const number = ++this.#lastEnd
+    if (this.isClosed) {
+      end.closed(this.#failure)
+      return number
+    }
     this.#ends.set(number, end)
     if (this.isOpen) this.#openEnd(number, end)
     return number
@@ -140,8 +155,16 @@ export class Connection implements StreamHost, PortOwner {
   frame(kind: number, flags: number, stream: number, id: number, bytes: Uint8Array, start: number, end: number): void {
     if (kind >= firstStreamKind) {
       const known = this.#streams.get(stream)
-      if (known) known.frame(kind, flags, id, bytes, start, end)
-      else this.late++
+      if (known === undefined) {
+        this.late++
+        return
+      }
+      try {
+        known.frame(kind, flags, id, bytes, start, end)
+      } catch (error) {
+        // The fault of the peer at the other end of this one stream: neither the server nor the others have a part in it.
+        known.fail(error as SignalboxError)
+      }
     } else if (kind === Kind.PING) this.#send(Kind.PONG, 0, none)
     else if (kind === Kind.ATTACH) this.#attach(stream, id, bytes, start, end)
     else if (kind === Kind.OPENED) this.#ends.get(stream)?.opened()
@@ -163,7 +186,9 @@ export class Connection implements StreamHost, PortOwner {
     this.#lose(error)
   }
 
-  ended(error: Error | undefined): void {
+  ended(error: Error | undefined, port: Port): void {
+    // One that was given up earlier says nothing about its successor.
+    if (port !== this.#latest) return
     this.#portEnded?.resolve()
     this.#lose(this.#farewell ?? error)
   }
@@ -171,7 +196,10 @@ export class Connection implements StreamHost, PortOwner {
   async #establish(): Promise<void> {
     this.#farewell = undefined
     const { clock, connectTimeoutMs, name, auth, heartbeatMs } = this.settings
-    const port = await this.#dial(this.settings)
+    const hello = encodeHello({ name, auth, session: this.#session })
+    const giveUpAt = clock.now() + connectTimeoutMs
+    this.#dialing = new AbortController()
+    const port = await this.#dial(this.settings, this.#dialing.signal)
     if (this.isClosed) {
       port.destroy()
       throw socketError('CLOSED')
@@ -180,11 +208,12 @@ export class Connection implements StreamHost, PortOwner {
     this.#welcome = welcome
     this.#portEnded = deferred()
     this.#port = port
+    this.#latest = port
     this.#pump = new Pump(port, clock)
     port.attach(this)
     port.limit(maxHelloBytes)
-    const stop = clock.after(connectTimeoutMs, () => this.garbled(socketError('HANDSHAKE_TIMEOUT')), true)
-    const hello = encodeHello({ name, auth, session: this.#session })
+    const tooLate = (): void => this.#cut(port, socketError('HANDSHAKE_TIMEOUT'))
+    const stop = clock.after(Math.max(0, giveUpAt - clock.now()), tooLate, true)
     port.send(Kind.HELLO, 0, 0, 0, hello, 0, hello.length)
     try {
       await welcome.promise
@@ -192,10 +221,13 @@ export class Connection implements StreamHost, PortOwner {
       stop()
     }
     if (this.#port !== port) return
-    this.#stopHeartbeat = startHeartbeat(port, heartbeatMs, clock, (error) => {
-      port.destroy()
-      this.#lose(error)
-    })
+    this.#stopHeartbeat = startHeartbeat(port, heartbeatMs, clock, (error) => this.#cut(port, error))
+  }
+
+  /** Ends a connection whose peer is not there any more. */
+  #cut(port: Port, error: Error): void {
+    port.destroy()
+    this.#lose(error)
   }
 
   /** Within the frame that says so, for frames of the new streams may follow in the same chunk. */
@@ -248,9 +280,10 @@ export class Connection implements StreamHost, PortOwner {
     this.#port = undefined
     this.#stopHeartbeat()
     const cause = error ?? socketError('LINK_LOST', 'The peer closed the connection.')
+    if (!this.isClosed) this.#state = 'lost'
+    for (const end of this.#ends.values()) end.lost()
     this.#dropStreams(cause)
     if (this.isClosed) return
-    this.#state = 'lost'
     if (this.#welcome) {
       this.#welcome.reject(isTerminal(cause) || this.#farewell ? cause : notMade(cause))
       this.#welcome = undefined
@@ -271,7 +304,7 @@ export class Connection implements StreamHost, PortOwner {
     // Whoever was told may have closed it.
     if (this.isClosed) return
     const { reconnect, clock } = this.settings
-    const { minMs, maxMs, maxAttempts } = { ...reconnectDefaults, ...(reconnect || {}) }
+    const { minMs, maxMs, maxAttempts } = { ...reconnectDefaults, ...defined(reconnect || {}) }
     if (reconnect === false || isTerminal(cause) || this.#attempt >= maxAttempts) {
       this.#finish(cause)
       return
@@ -289,6 +322,8 @@ export class Connection implements StreamHost, PortOwner {
   #finish(error: Error | undefined): void {
     if (this.isClosed) return
     this.#state = 'closed'
+    this.#failure = error
+    this.#dialing?.abort()
     this.settings.signal?.removeEventListener('abort', this.#onAbort)
     this.#stopWaiting()
     this.#stopHeartbeat()

@@ -1,7 +1,7 @@
 /**
  * The calling side of a channel: requests with answers, and one-way messages.
  *
- * Floor 9. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
+ * Floor 7. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
  * unanswered. Without a stream, or without credit, messages wait in order, bounded by `maxBufferedBytes`.
  */
 import { Backlog } from './backlog.ts'
@@ -26,6 +26,9 @@ import { Call, type CallOwner, Post } from './outgoing.ts'
 import type { Stream } from './stream.ts'
 import { invalid, verify } from './verify.ts'
 
+/** `observe` is the link's here. */
+export type ConsumerConnectOptions = LinkOptions & Omit<ConsumerOptions, 'observe'>
+
 const sentAlready: Promise<void> = Promise.resolve()
 const noOptions: SendOptions = {}
 
@@ -44,7 +47,12 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
   #credited: Deferred<void> | undefined
   #idle: Deferred<void> | undefined
   #lastId = 0
+  /** One-way messages that wait, or whose fragments do. */
+  #posts = 0
+  /** The stream that is first asked, so that equals take turns. */
+  #turn = 0
   #opened = false
+  #isDraining = false
   #closed: Error | undefined
 
   /** @internal Use `Consumer.connect` or `link.consumer`. */
@@ -63,7 +71,7 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
   }
 
   /** A Consumer with a connection of its own, which closes with it. Rejects as `Link.connect` and `link.consumer` do. */
-  static async connect(url: string, channelId: string, options: LinkOptions & ConsumerOptions = {}): Promise<Consumer> {
+  static async connect(url: string, channelId: string, options: ConsumerConnectOptions = {}): Promise<Consumer> {
     const { waitForProvider, ...linkOptions } = options
     const connection = await connectionTo(url, linkOptions)
     try {
@@ -80,7 +88,7 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
   get credit(): number {
     if (this.#backlog.length > 0) return 0
     let sum = 0
-    for (const stream of this.#streams) if (stream.canSend(0, true)) sum += stream.credit
+    for (const stream of this.#streams) if (stream.canBegin(0, true)) sum += stream.credit
     return sum
   }
 
@@ -137,6 +145,12 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
     if (refusal) return Promise.reject(refusal)
     if (this.#tryPost(payload)) return sentAlready
     const post = new Post(payload)
+    this.#posts++
+    const over = (): void => {
+      this.#posts--
+      this.#checkIdle()
+    }
+    post.promise.then(over, over)
     try {
       this.#backlog.send(post)
     } catch (error) {
@@ -159,21 +173,20 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
 
   /** Ends it: what was sent still goes out, requests in flight reject with CLOSED. Never rejects. */
   async close(): Promise<void> {
-    if (this.#closed) return
-    for (const stream of [...this.#streams]) {
-      stream.end()
-      stream.forget()
+    if (!this.#closed) {
+      const unanswered = this.#calls.size > 0 ? socketError('CLOSED', 'The Consumer closed.') : undefined
+      for (const stream of this.#streams) stream.reset(unanswered)
+      this.#connection.remove(this.#number)
+      this.closed(undefined)
     }
-    this.#connection.remove(this.#number)
-    this.closed(undefined)
     if (this.#ownsConnection) await this.#connection.close()
   }
 
   /** Sends nothing new, waits for what is under way (`timeoutMs` at most, default 5 000), then closes. */
   async drain(options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    if (this.#calls.size + this.#backlog.length > 0) {
-      const idle = deferred<void>()
-      this.#idle ??= idle
+    this.#isDraining = true
+    if (this.#calls.size + this.#posts > 0) {
+      this.#idle ??= deferred()
       const stop = this.#connection.settings.clock.after(options.timeoutMs ?? sendTimeoutMs, this.#idle.resolve, true)
       await this.#idle.promise
       stop()
@@ -189,12 +202,13 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
   opened(): void {
     this.#opened = true
     this.#ready.resolve()
-    if (!this.#waitForProvider && this.#streams.length === 0) this.#backlog.fail(socketError('NO_PROVIDER'))
+    if (this.#isAlone) this.#backlog.fail(socketError('NO_PROVIDER'))
   }
 
   /** @internal */
   refused(error: SignalboxError): void {
     this.closed(error)
+    if (this.#ownsConnection) void handled(this.#connection.close())
   }
 
   /** @internal */
@@ -244,6 +258,12 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
     this.#observe?.(this.#streams.length)
     const failure = error ?? socketError('PROVIDER_CLOSED')
     for (const call of [...this.#calls.values()]) if (call.stream === stream) call.fail(failure)
+    if (this.#isAlone) this.#backlog.fail(socketError('NO_PROVIDER'))
+  }
+
+  /** @internal What was not sent waits for the connection to come back. */
+  lost(): void {
+    this.#opened = false
   }
 
   /** @internal */
@@ -276,7 +296,16 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
   over(call: Call): void {
     this.#calls.delete(call.id)
     this.#connection.deadlines.remove(call)
-    if (this.#calls.size + this.#backlog.length === 0) this.#idle?.resolve()
+    this.#checkIdle()
+  }
+
+  #checkIdle(): void {
+    if (this.#calls.size + this.#posts === 0) this.#idle?.resolve()
+  }
+
+  /** There is no Provider, as far as the server has told, and nobody is to wait for one. */
+  get #isAlone(): boolean {
+    return !this.#waitForProvider && this.#opened && this.#streams.length === 0
   }
 
   #giveUp(call: Call, error: Error): void {
@@ -295,11 +324,15 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
   /** The stream with the fewest requests unanswered; among equals the one after the last chosen. */
   #choose(size: number, ordered: boolean): Stream | undefined {
     const streams = this.#streams
-    if (streams.length === 1) return streams[0]?.canSend(size, ordered) ? streams[0] : undefined
+    if (streams.length === 1) return streams[0]?.canBegin(size, ordered) ? streams[0] : undefined
+    const first = this.#turn
     let best: Stream | undefined
     for (let i = 0; i < streams.length; i++) {
-      const stream = streams[(this.#lastId + i) % streams.length] as Stream
-      if (stream.canSend(size, ordered) && (!best || stream.outstanding < best.outstanding)) best = stream
+      const at = (first + i) % streams.length
+      const stream = streams[at] as Stream
+      if (!stream.canBegin(size, ordered) || (best && stream.outstanding >= best.outstanding)) continue
+      best = stream
+      this.#turn = at + 1
     }
     return best
   }
@@ -313,7 +346,8 @@ export class Consumer implements End, CallOwner, AsyncDisposable {
       const what = `The payload has ${payload.length} bytes; the limit is ${maxMessageBytes}.`
       return socketError('MESSAGE_TOO_LARGE', what, { details })
     }
-    if (!this.#waitForProvider && this.#opened && this.#streams.length === 0) return socketError('NO_PROVIDER')
+    if (this.#isDraining) return socketError('CLOSED', 'The Consumer is being drained.')
+    if (this.#isAlone) return socketError('NO_PROVIDER')
     return undefined
   }
 

@@ -1,7 +1,7 @@
 /**
  * Makes a connection to the server at an address.
  *
- * Floor 8.
+ * Floor 6.
  */
 import { Connection } from './connection.ts'
 import { type LinkOptions, linkSettings } from './options.ts'
@@ -11,7 +11,7 @@ import { dial } from './transport/sockets.ts'
 /** A connection that has not begun to connect. Throws INVALID_OPTION. */
 export function newConnection(url: string, options: LinkOptions): Connection {
   const address = parseAddress(url)
-  return new Connection(linkSettings(options), ({ tls, connectTimeoutMs, clock, signal }) =>
+  return new Connection(linkSettings(options), ({ tls, connectTimeoutMs, clock }, signal) =>
     dial(address, tls, connectTimeoutMs, clock, signal),
   )
 }

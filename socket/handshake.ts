@@ -1,12 +1,13 @@
 /**
  * The frames that open links, channel ends and streams carry small JSON objects; here they are written and judged.
  *
- * Floor 3, pure. What a peer sent is checked field by field: a wrong one is BAD_FRAME, nothing is passed on unread.
+ * Floor 2, pure. What a peer sent is checked field by field: a wrong one is BAD_FRAME, nothing is passed on unread.
  * [SOCK 3]
  */
 import { decodeText, encodeText } from './bytes.ts'
 import { socketError } from './errors.ts'
 import type { Identity, PeerInfo, Role } from './peer.ts'
+import { invalid, isObject } from './verify.ts'
 
 /** First in every HELLO. A server that speaks another version says so and closes. */
 export const magic = 'signalbox'
@@ -33,6 +34,9 @@ export interface Open {
   readonly channelId: string
   readonly shared: boolean
 }
+
+/** An identity travels in one frame to every link that is joined with its own. */
+const maxIdentityChars = 8 * 1024
 
 type Fields = Record<string, unknown>
 
@@ -72,6 +76,19 @@ export function decodeOpen(bytes: Uint8Array, start: number, end: number): Open 
     throw malformed('OPEN')
   }
   return { role, channelId: channelId.toLowerCase(), shared }
+}
+
+/**
+ * An identity as it reaches other links, which is what JSON keeps of it. Throws INVALID_OPTION for what is no object, so
+ * that a hook that finds nobody and returns nothing lets nobody in.
+ */
+export function plainIdentity(given: unknown): Identity {
+  const text = JSON.stringify(given) as string | undefined
+  if (!isObject.test(given) || text === undefined) throw invalid('authenticate', 'identity', 'an object', given)
+  if (text.length > maxIdentityChars) {
+    throw invalid('authenticate', 'identity', `at most ${maxIdentityChars} characters of JSON`, given)
+  }
+  return JSON.parse(text) as Identity
 }
 
 export function encodePeer(peer: PeerInfo): Uint8Array {

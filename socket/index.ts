@@ -1,4 +1,4 @@
-/** The public names of the socket layer. Floor 12. */
+/** The public names of the socket layer. Floor 10. */
 export { allocate, copy, decodeText, encodeText, readU32, slice, writeU32 } from './bytes.ts'
 export { type Cancel, type Clock, systemClock } from './clock.ts'
 export { Consumer } from './consumer.ts'

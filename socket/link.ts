@@ -1,7 +1,7 @@
 /**
  * A link: one shared persistent connection that carries any number of channels.
  *
- * Floor 10. Links share nothing with each other.
+ * Floor 8. Links share nothing with each other.
  */
 import type { Connection } from './connection.ts'
 import { Consumer } from './consumer.ts'

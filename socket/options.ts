@@ -7,6 +7,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { maxFrameBytes } from './frame.ts'
 import type { Identity, LinkInfo, Role } from './peer.ts'
 import {
+  invalid,
   isAnything,
   isArray,
   isBoolean,
@@ -219,9 +220,20 @@ export function serverSettings(given: ServerOptions): ServerSettings {
 
 /** The addresses that the options name. */
 export function listenAddresses(given: ServerOptions): readonly ListenAddress[] {
-  if (given.listen === undefined) return [given]
-  for (const address of given.listen) verify('listen', address, listenRules)
-  return given.listen
+  const { port, host, path, tls, listen } = given
+  const single = defined({ port, host, path, tls }) as ListenAddress
+  const all = listen ?? [single]
+  for (const address of all) {
+    verify('listen', address, listenRules)
+    const { path: place, ...others } = defined(address)
+    if (place !== undefined && Object.keys(others).length > 0) {
+      throw invalid('listen', 'path', 'a path alone: a unix socket has no port, host or tls', place)
+    }
+  }
+  if (listen !== undefined && Object.keys(single).length > 0) {
+    throw invalid('Server.listen', 'listen', 'addresses in `listen` or beside it, and not both', listen)
+  }
+  return all
 }
 
 export interface ProviderOptions {

@@ -1,7 +1,7 @@
 /**
  * What a Consumer has under way: a one-way message that waits to leave, or a request that waits for its answer.
  *
- * Floor 6. Each settles its promise exactly once.
+ * Floor 4. Each settles its promise exactly once.
  */
 import { Deadline } from './deadlines.ts'
 import { type Deferred, deferred } from './deferred.ts'
@@ -13,6 +13,7 @@ export class Post implements Outgoing {
   readonly id: number
   readonly bytes: Uint8Array
   readonly ordered: boolean
+  isWaiting = false
   readonly #gone: Deferred<void> = deferred()
 
   constructor(bytes: Uint8Array, flags = 0, id = 0, ordered = true) {
@@ -52,6 +53,7 @@ export class Call extends Deadline implements Outgoing {
   readonly id: number
   readonly bytes: Uint8Array
   readonly ordered: boolean
+  isWaiting = false
   readonly timeoutMs: number
   /** Where it was sent, once it was. */
   stream: Stream | undefined

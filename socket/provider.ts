@@ -1,7 +1,7 @@
 /**
  * The answering side of a channel: requests by `for await`, by `receive()`, or pushed to a handler.
  *
- * Floor 9. What arrives waits in one queue, bounded by the windows of the streams it came on: a Provider that does not
+ * Floor 7. What arrives waits in one queue, bounded by the windows of the streams it came on: a Provider that does not
  * read returns no credit, and its Consumers stop.
  */
 import { Answering } from './answering.ts'
@@ -139,10 +139,11 @@ export class Provider implements End, AsyncDisposable, AsyncIterable<Request> {
 
   /** Ends it at once: iterators end, what was not answered fails with PROVIDER_CLOSED at its Consumer. */
   async close(): Promise<void> {
-    if (this.#isClosed) return
-    for (const stream of [...this.#streams.keys()]) stream.reset(socketError('PROVIDER_CLOSED'))
-    this.#connection.remove(this.#number)
-    this.closed(undefined)
+    if (!this.#isClosed) {
+      for (const stream of [...this.#streams.keys()]) stream.reset(socketError('PROVIDER_CLOSED'))
+      this.#connection.remove(this.#number)
+      this.closed(undefined)
+    }
     if (this.#ownsConnection) await this.#connection.close()
   }
 
@@ -171,6 +172,7 @@ export class Provider implements End, AsyncDisposable, AsyncIterable<Request> {
   /** @internal */
   refused(error: SignalboxError): void {
     this.closed(error)
+    if (this.#ownsConnection) void handled(this.#connection.close())
   }
 
   /** @internal */
@@ -196,6 +198,7 @@ export class Provider implements End, AsyncDisposable, AsyncIterable<Request> {
     if (flags & Flag.FAIL) {
       this.refusedMessages++
       void handled(request.fail(decodeFailure(bytes, start, end, false)))
+      request.consumed()
     } else if (this.#handler && this.#running < this.#concurrency && this.#queue.length === 0) {
       this.#run(this.#handler, request)
     } else {
@@ -220,11 +223,15 @@ export class Provider implements End, AsyncDisposable, AsyncIterable<Request> {
     this.#streams.get(stream)?.finishIfDone()
   }
 
-  /** @internal What has arrived on it is still delivered. */
+  /** @internal What has arrived one way is still delivered; nobody waits for the rest. */
   gone(stream: Stream, error: SignalboxError | undefined): void {
     this.#streams.get(stream)?.drop(error)
     this.#left(stream)
+    this.#queue.keep((request) => !request.isCancelled)
   }
+
+  /** @internal */
+  lost(): void {}
 
   /** @internal */
   leave(): void {

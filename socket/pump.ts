@@ -1,7 +1,7 @@
 /**
  * Sends the fragments of large payloads, a few of each stream in turn, as fast as the port takes them.
  *
- * Floor 6. Between two rounds the event loop turns, so that small messages of other streams go out between fragments.
+ * Floor 4. Between two rounds the event loop turns, so that small messages of other streams go out between fragments.
  */
 import type { Clock } from './clock.ts'
 import { Fifo } from './fifo.ts'

@@ -1,15 +1,15 @@
 /**
  * The server's side of one link: handshake, channel ends, liveness, and its end.
  *
- * Floor 7. States: greeting (only HELLO is taken, for `handshakeTimeoutMs`) -> open -> over. Whatever a peer sends, it
+ * Floor 4. States: greeting (only HELLO is taken, for `handshakeTimeoutMs`) -> open -> over. Whatever a peer sends, it
  * gets an error with a code and its own link is closed; nobody else notices.
  */
 import { none } from './bytes.ts'
 import type { Cancel } from './clock.ts'
 import { type SignalboxError, type SocketErrorCode, socketError } from './errors.ts'
-import { encodeFailure } from './failure.ts'
+import { decodeFailure, encodeFailure } from './failure.ts'
 import { firstStreamKind, Kind, maxFrameBytes } from './frame.ts'
-import { decodeHello, decodeOpen, encodeWelcome, maxHelloBytes, type Open } from './handshake.ts'
+import { decodeHello, decodeOpen, encodeWelcome, maxHelloBytes, type Open, plainIdentity } from './handshake.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import type { ServerEvent, ServerSettings } from './options.ts'
 import type { Identity, LinkInfo } from './peer.ts'
@@ -63,6 +63,13 @@ export class ServerLink implements Line, PortOwner {
     return this.#lastStream
   }
 
+  /** What the server itself has to say waits like all else, and within the same bound. */
+  tell(kind: number, stream: number, id: number, payload: Uint8Array): void {
+    const { port } = this
+    port.send(kind, 0, stream, id, payload, 0, payload.length)
+    if (port.isCongested && port.buffered > this.#host.settings.maxLinkBufferBytes) this.overflowed()
+  }
+
   overflowed(): void {
     const details = { limit: this.#host.settings.maxLinkBufferBytes, actual: this.port.buffered }
     this.#reason ??= socketError('SLOW_LINK', undefined, { details })
@@ -73,15 +80,14 @@ export class ServerLink implements Line, PortOwner {
   end(error: SignalboxError): void {
     if (this.#state === 'over') return
     this.#reason ??= error
-    const failure = encodeFailure(error)
-    this.port.send(Kind.BYE, 0, 0, 0, failure, 0, failure.length)
+    this.tell(Kind.BYE, 0, 0, encodeFailure(error))
     this.#finish()
     this.port.close()
   }
 
   /** Asks the client to finish its streams and leave. */
   sendAway(): void {
-    if (this.#state === 'open') this.port.send(Kind.GOAWAY, 0, 0, 0, none, 0, 0)
+    if (this.#state === 'open') this.tell(Kind.GOAWAY, 0, 0, none)
     else this.end(socketError('SERVER_CLOSING'))
   }
 
@@ -98,10 +104,10 @@ export class ServerLink implements Line, PortOwner {
     if (this.#state !== 'open') this.#greet(kind, bytes, start, end)
     else if (kind >= firstStreamKind) {
       this.#host.switchboard.route(this, kind, flags, stream, id, bytes, start, end, framed)
-    } else if (kind === Kind.PING) this.port.send(Kind.PONG, 0, 0, 0, none, 0, 0)
+    } else if (kind === Kind.PING) this.tell(Kind.PONG, 0, 0, none)
     else if (kind === Kind.OPEN) this.#open(stream, decodeOpen(bytes, start, end))
     else if (kind === Kind.SHUT) this.#shut(stream)
-    else if (kind === Kind.BYE) this.port.close()
+    else if (kind === Kind.BYE) this.#left(bytes, start, end)
     else if (kind !== Kind.PONG) throw socketError('BAD_FRAME', `A client does not send frames of kind ${kind}.`)
   }
 
@@ -136,9 +142,8 @@ export class ServerLink implements Line, PortOwner {
 
   async #authenticate(authenticate: NonNullable<ServerSettings['authenticate']>): Promise<void> {
     try {
-      this.#welcome(await authenticate(this.info))
+      this.#welcome(plainIdentity(await authenticate(this.info)))
     } catch (cause) {
-      this.#host.tell({ type: 'refused', link: this.info, code: 'UNAUTHENTICATED' })
       this.end(socketError('UNAUTHENTICATED', undefined, { cause }))
     }
   }
@@ -155,9 +160,15 @@ export class ServerLink implements Line, PortOwner {
     this.#stopTimer = startHeartbeat(this.port, isLocal ? Number.POSITIVE_INFINITY : heartbeatMs, clock, (error) =>
       this.end(error as SignalboxError),
     )
-    const welcome = encodeWelcome({ linkId: this.info.linkId })
     this.#host.tell({ type: 'link-open', link: this.info })
-    this.port.send(Kind.WELCOME, 0, 0, 0, welcome, 0, welcome.length)
+    this.tell(Kind.WELCOME, 0, 0, encodeWelcome({ linkId: this.info.linkId }))
+  }
+
+  /** The client said why it leaves, if not because it is done. */
+  #left(bytes: Uint8Array, start: number, end: number): void {
+    if (start < end) this.#reason ??= decodeFailure(bytes, start, end, false)
+    this.#finish()
+    this.port.close()
   }
 
   #open(number: number, open: Open): void {
@@ -196,8 +207,7 @@ export class ServerLink implements Line, PortOwner {
   }
 
   #refuse(number: number, { role, channelId }: Open, code: SocketErrorCode): void {
-    const failure = encodeFailure(socketError(code))
-    this.port.send(Kind.REFUSED, 0, number, 0, failure, 0, failure.length)
+    this.tell(Kind.REFUSED, number, 0, encodeFailure(socketError(code)))
     this.#host.tell({ type: 'refused', link: this.info, role, channelId, code })
   }
 
@@ -206,7 +216,10 @@ export class ServerLink implements Line, PortOwner {
     const end = this.ends.get(number)
     if (end === undefined) return
     this.#host.switchboard.shut(end)
-    const { role, channelId } = end.open
+    this.#tellClosed(end)
+  }
+
+  #tellClosed({ open: { role, channelId } }: SwitchEnd): void {
     this.#host.tell({ type: 'end-close', link: this.info, role, channelId })
   }
 
@@ -216,8 +229,10 @@ export class ServerLink implements Line, PortOwner {
     this.#state = 'over'
     this.#stopTimer()
     this.#opening.clear()
+    const ends = [...this.ends.values()]
     this.#host.switchboard.drop(this)
     this.#host.over(this)
+    for (const end of ends) this.#tellClosed(end)
     const { code } = (this.#reason ?? {}) as { code?: string }
     const event = { type: wasOpen ? 'link-close' : 'refused', link: this.info } as const
     this.#host.tell(code === undefined ? event : { ...event, code })

@@ -1,7 +1,7 @@
 /**
  * The server: a switchboard that links connect to.
  *
- * Floor 11. It routes frames by channel and knows nothing of topics.
+ * Floor 9. It routes frames by channel and knows nothing of topics.
  */
 import type { Cancel } from './clock.ts'
 import { Connection } from './connection.ts'

@@ -1,7 +1,7 @@
 /**
  * One consumer-provider pairing as either side sees it: credit, fragments, half-close and reset.
  *
- * Floor 5. In each direction at most one fragmented payload is on its way at a time; whole messages that need not keep
+ * Floor 3. In each direction at most one fragmented payload is on its way at a time; whole messages that need not keep
  * order pass between its fragments. So a stream holds at most a window of unread messages and one unfinished one.
  * END says that a side begins nothing new; answers still go. RESET, by either side, is the end; without a payload it is
  * the Provider's good end: everything was answered. A stream that is over never comes back. [SOCK 5]
@@ -48,6 +48,8 @@ export interface Outgoing {
   readonly bytes: Uint8Array
   /** Keeps its place behind what was sent before, also behind a large message. */
   readonly ordered: boolean
+  /** It waits in a backlog, which keeps this. */
+  isWaiting: boolean
   /** It begins to go out on `stream`. */
   leaving(stream: Stream): void
   /** All of it has been handed to the connection. */
@@ -64,6 +66,7 @@ export class Stream {
   readonly #host: StreamHost
   readonly #owner: StreamOwner
   readonly #window: ReceiveWindow
+  readonly #maxMessageBytes: number
   #credit = initialWindowBytes
   #bulk: Outgoing | undefined
   #bulkAt = 0
@@ -77,6 +80,7 @@ export class Stream {
     this.peer = peer
     this.#host = host
     this.#owner = owner
+    this.#maxMessageBytes = host.settings.maxMessageBytes
     this.#window = new ReceiveWindow(initialWindowBytes, host.settings.windowBytes, host.growth)
   }
 
@@ -85,15 +89,20 @@ export class Stream {
     return this.#credit
   }
 
-  /** Whether the peer has said that it begins nothing new, or the stream is over. */
+  /** Whether nothing more comes from the peer: it begins nothing new, and what it began is here; or it is all over. */
   get isFinished(): boolean {
-    return this.#gotEnd || this.#over
+    return (this.#gotEnd && this.#assembly === undefined) || this.#over
   }
 
   /** Whether `send` may be called for a payload of this size. */
   canSend(size: number, ordered: boolean): boolean {
-    if (this.#credit <= 0 || this.#sentEnd || this.#over) return false
+    if (this.#credit <= 0 || this.#over) return false
     return this.#bulk === undefined || (!ordered && size <= maxFrameBytes)
+  }
+
+  /** The same for something new, which is not begun any more after `end`; answers still go. */
+  canBegin(size: number, ordered: boolean): boolean {
+    return !this.#sentEnd && this.canSend(size, ordered)
   }
 
   /** Sends a payload of one frame; `canSend` has just said yes. */
@@ -146,8 +155,13 @@ export class Stream {
     return this.#credit <= 0 ? Flag.STARVED : 0
   }
 
+  /** Gives a request up. What has not gone of a large one stays here, for its bytes are the caller's again. */
   cancel(id: number): void {
-    if (!this.#over) this.#host.port.send(Kind.CANCEL, 0, this.number, id, none, 0, 0)
+    if (this.#over) return
+    this.#host.port.send(Kind.CANCEL, 0, this.number, id, none, 0, 0)
+    if (this.#bulk?.id !== id) return
+    this.#bulk = undefined
+    this.#owner.writable(this)
   }
 
   /** Says that nothing new will be begun from this side. Answers may still go either way. */
@@ -162,13 +176,20 @@ export class Stream {
     if (this.#over) return
     const failure = error === undefined ? none : encodeFailure(error)
     this.#host.port.send(Kind.RESET, 0, this.number, 0, failure, 0, failure.length)
-    this.forget()
+    this.#finish(error ?? socketError('CLOSED'))
   }
 
   /** The link is lost, or the stream was reset from the other side. */
   lose(error: SignalboxError | undefined): void {
     if (this.#over) return
-    this.forget()
+    this.#finish(error ?? socketError('PROVIDER_CLOSED'))
+    this.#owner.gone(this, error)
+  }
+
+  /** The peer broke the rules: the stream ends for both sides. */
+  fail(error: SignalboxError): void {
+    if (this.#over) return
+    this.reset(error)
     this.#owner.gone(this, error)
   }
 
@@ -179,12 +200,12 @@ export class Stream {
     if (grant > 0) this.#host.port.send(Kind.CREDIT, 0, this.number, grant, none, 0, 0)
   }
 
-  /** A frame for this stream. Throws FLOW_VIOLATION or BAD_FRAME; the link is of no use then. */
+  /** A frame for this stream. Throws FLOW_VIOLATION or BAD_FRAME; the stream is of no use then. */
   frame(kind: number, flags: number, id: number, bytes: Uint8Array, start: number, end: number): void {
     if (kind === Kind.DATA) this.#data(flags, id, bytes, start, end)
     else if (kind === Kind.CREDIT) this.#granted(id)
     else if (kind === Kind.BEGIN) this.#begin(id, bytes, start, end)
-    else if (kind === Kind.CANCEL) this.#owner.cancelled(this, id)
+    else if (kind === Kind.CANCEL) this.#cancelled(id)
     else if (kind === Kind.END) this.#ended()
     else if (kind === Kind.RESET) this.lose(start === end ? undefined : decodeFailure(bytes, start, end, false))
   }
@@ -197,6 +218,9 @@ export class Stream {
       this.#assemble(assembly, flags, bytes, start, end, cost)
     } else if (flags & Flag.MORE) {
       throw socketError('BAD_FRAME', 'A fragment came that belongs to no message.')
+    } else if (end - start > this.#maxMessageBytes && (flags & Flag.FAIL) === 0) {
+      this.consumed(cost)
+      this.#refuse(flags, id, end - start)
     } else {
       this.#owner.message(this, flags, id, bytes, start, end, cost)
     }
@@ -204,7 +228,7 @@ export class Stream {
 
   #begin(id: number, bytes: Uint8Array, start: number, end: number): void {
     if (end - start !== 4 || this.#assembly) throw socketError('BAD_FRAME', 'A second large message began too early.')
-    this.#assembly = beginAssembly(id, readU32(bytes, start), this.#host.settings.maxMessageBytes, this.#window.size)
+    this.#assembly = beginAssembly(id, readU32(bytes, start), this.#maxMessageBytes, this.#window.size)
   }
 
   #assemble(assembly: Assembly, flags: number, bytes: Uint8Array, start: number, end: number, cost: number): void {
@@ -213,16 +237,27 @@ export class Stream {
     if (early > 0) this.consumed(early)
     if (!isLast) return
     this.#assembly = undefined
-    if (assembly.isRefused) {
-      const { maxMessageBytes } = this.#host.settings
-      const details = { limit: maxMessageBytes, actual: assembly.total }
-      const what = `A payload of ${assembly.total} bytes came; the limit here is ${maxMessageBytes}.`
-      const failure = encodeFailure(socketError('MESSAGE_TOO_LARGE', what, { details }))
-      this.#owner.message(this, flags | Flag.FAIL, assembly.id, failure, 0, failure.length, 0)
-      return
-    }
     const whole = assembly.whole()
-    this.#owner.message(this, flags, assembly.id, whole, 0, whole.length, assembly.cost)
+    if (whole) this.#owner.message(this, flags, assembly.id, whole, 0, whole.length, assembly.cost)
+    else this.#refuse(flags, assembly.id, assembly.total)
+    if (this.#gotEnd) this.#owner.finished(this)
+  }
+
+  /** In the place of a payload that was too large, its receiver gets the failure that says so. */
+  #refuse(flags: number, id: number, size: number): void {
+    const what = `A payload of ${size} bytes came; the limit here is ${this.#maxMessageBytes}.`
+    const failure = encodeFailure(socketError('MESSAGE_TOO_LARGE', what))
+    this.#owner.message(this, flags | Flag.FAIL, id, failure, 0, failure.length, 0)
+  }
+
+  #cancelled(id: number): void {
+    const assembly = this.#assembly
+    if (assembly?.id === id) {
+      this.#assembly = undefined
+      this.consumed(assembly.cost)
+    }
+    this.#owner.cancelled(this, id)
+    if (this.#gotEnd) this.#owner.finished(this)
   }
 
   #granted(bytes: number): void {
@@ -237,15 +272,14 @@ export class Stream {
     this.#owner.finished(this)
   }
 
-  /** Drops the stream on this side without a word to the other; what still comes for it is ignored. */
-  forget(): void {
-    if (this.#over) return
+  /** What still comes for it is ignored from here on. */
+  #finish(error: SignalboxError): void {
     this.#over = true
     const bulk = this.#bulk
     this.#bulk = undefined
     this.#assembly = undefined
     this.#window.release()
     this.#host.forget(this)
-    bulk?.fail(socketError('LINK_LOST', 'The stream ended in the middle of a large payload.'))
+    bulk?.fail(error)
   }
 }

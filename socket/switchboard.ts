@@ -1,7 +1,7 @@
 /**
  * The switchboard: which channel ends are open, which of them are joined, and where a frame goes.
  *
- * Floor 6. A channel joins each of its Consumers with each of its Providers by a stream, which has a number of its own
+ * Floor 3. A channel joins each of its Consumers with each of its Providers by a stream, which has a number of its own
  * on either link. A frame is sent on by writing the other number into its header; the switchboard knows nothing of
  * what it carries, and nothing waits here. [SOCK 4]
  */
@@ -24,6 +24,8 @@ export interface Line {
   readonly maxStreams: number
   /** A number that no stream of this link has. */
   nextStream(): number
+  /** Sends a frame of the server's own. */
+  tell(kind: number, stream: number, id: number, payload: Uint8Array): void
   /** More waits for it than it may have; it is to be cut. */
   overflowed(): void
 }
@@ -114,7 +116,7 @@ export class Switchboard {
       channel.consumers.add(end)
       for (const provider of others) this.#join(end, provider)
     }
-    line.port.send(Kind.OPENED, 0, number, 0, none, 0, 0)
+    line.tell(Kind.OPENED, number, 0, none)
     return undefined
   }
 
@@ -135,7 +137,7 @@ export class Switchboard {
     for (const side of [...line.sides.values()]) {
       const { other } = side
       this.#part(side)
-      other.line.port.send(Kind.RESET, 0, other.number, 0, failure, 0, failure.length)
+      other.line.tell(Kind.RESET, other.number, 0, failure)
     }
   }
 
@@ -155,7 +157,7 @@ export class Switchboard {
     side.end.sides.add(side)
     const { linkId, name, transport, address, identity } = peer
     const told = encodePeer({ linkId, name, transport, address, identity })
-    side.line.port.send(Kind.ATTACH, 0, side.number, side.end.number, told, 0, told.length)
+    side.line.tell(Kind.ATTACH, side.number, side.end.number, told)
   }
 
   #part(side: Side): void {

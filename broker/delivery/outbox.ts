@@ -1,11 +1,11 @@
 /**
  * What the broker holds for one subscription that has no credit.
  *
- * Floor 5. With credit a batch goes straight through and nothing is kept. Without, batches wait up to the limit; then
+ * Floor 4. With credit a batch goes straight through and nothing is kept. Without, batches wait up to the limit; then
  * the oldest messages go, and a notice of the gap takes their place, before anything later. One subscription's outbox
  * never waits for another's.
  */
-import { type Consumer, type Deferred, deferred, Fifo, handled } from '#socket'
+import { type Consumer, type Deferred, deferred, Fifo, handled, maxFrameBytes } from '#socket'
 import { encodeGaps, type Gap } from '../wire.ts'
 import type { Parcel } from './parcel.ts'
 
@@ -14,8 +14,13 @@ export interface OutboxLimit {
   readonly bytes: number
 }
 
-/** Above this part of its limit an outbox asks for publishers to slow down (delivery/pacing.ts). */
-const pressedPart = 1 / 16
+/** Gaps that one notice names at most, so that it fits into a frame. */
+const maxGaps = 200
+/**
+ * Above this part of its limit an outbox asks for publishers to slow down (delivery/pacing.ts). The rest of the limit
+ * has room for what they have under way by then.
+ */
+const pressedPart = 1 / 4
 
 export class Outbox {
   /** Messages dropped because the limit was reached. */
@@ -30,6 +35,8 @@ export class Outbox {
   readonly #gaps = new Map<string, Gap>()
   #messages = 0
   #bytes = 0
+  /** Parcels so large that they are still leaving. */
+  #leaving = 0
   #isWaiting = false
   #emptied: Deferred<void> | undefined
 
@@ -66,11 +73,12 @@ export class Outbox {
   miss(gap: Gap): void {
     const { topic, first, last } = gap
     this.#gaps.set(topic, { topic, first: this.#gaps.get(topic)?.first ?? first, last })
+    if (!this.#isWaiting) this.#wait()
   }
 
-  /** Resolves once nothing is held any more. */
+  /** Resolves once nothing is held any more, and all has left. */
   whenEmpty(): Promise<void> {
-    if (this.#messages + this.#gaps.size === 0) return Promise.resolve()
+    if (this.#messages + this.#gaps.size + this.#leaving === 0) return Promise.resolve()
     this.#emptied ??= deferred()
     return this.#emptied.promise
   }
@@ -87,8 +95,20 @@ export class Outbox {
 
   #post(parcel: Parcel): void {
     this.forwarded += parcel.count
+    if (this.#consumer.tryPost(parcel.bytes)) return
     // It rejects when the subscriber is gone, and then so is the subscription.
-    if (!this.#consumer.tryPost(parcel.bytes)) void handled(this.#consumer.post(parcel.bytes))
+    const gone = handled(this.#consumer.post(parcel.bytes))
+    if (parcel.bytes.length <= maxFrameBytes) return
+    const left = (): void => {
+      this.#leaving--
+      this.#tellIfEmpty()
+    }
+    this.#leaving++
+    gone.then(left, left)
+  }
+
+  #tellIfEmpty(): void {
+    if (this.#messages + this.#gaps.size + this.#leaving === 0) this.#emptied?.resolve()
   }
 
   /** Drops the oldest messages until the limit is kept. */
@@ -104,8 +124,9 @@ export class Outbox {
 
   #dropFirst(parcel: Parcel, count: number): void {
     const { gaps, rest } = parcel.without(count)
-    this.dropped += count
-    this.#messages -= count
+    const dropped = parcel.count - (rest?.count ?? 0)
+    this.dropped += dropped
+    this.#messages -= dropped
     this.#bytes -= parcel.bytes.length - (rest?.bytes.length ?? 0)
     for (const gap of gaps) this.miss(gap)
     if (rest) this.#queue.replaceFirst(rest)
@@ -130,7 +151,7 @@ export class Outbox {
     }
     if (wasPressed && !this.isPressed) this.relieved()
     if (this.#messages + this.#gaps.size > 0) this.#wait()
-    else this.#emptied?.resolve()
+    else this.#tellIfEmpty()
   }
 
   #forwardFirst(): void {
@@ -141,8 +162,8 @@ export class Outbox {
   }
 
   #tellGaps(): void {
-    const notice = encodeGaps([...this.#gaps.values()])
-    this.#gaps.clear()
-    void handled(this.#consumer.post(notice))
+    const gaps = [...this.#gaps.values()].slice(0, maxGaps)
+    for (const { topic } of gaps) this.#gaps.delete(topic)
+    void handled(this.#consumer.post(encodeGaps(gaps)))
   }
 }

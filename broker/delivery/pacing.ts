@@ -1,15 +1,19 @@
 /**
  * Slows publishers down to what a subscriber that keeps reading can take, and to nothing slower.
  *
- * Floor 6. When a batch goes into an outbox that is pressed, its publisher's credit for it is held back until the
- * outbox is relieved. An outbox that has forwarded nothing between two checks is stalled: it holds nobody back, so a
- * subscriber that sleeps or hangs costs the others nothing; what it cannot take is dropped at its limit, as a gap.
+ * Floor 5. When a batch goes into an outbox that is pressed, its publisher's credit for it is held back until the
+ * outbox is relieved. An outbox that has forwarded nothing between two checks is stalled: until it has caught up it
+ * holds nobody back, so a subscriber that sleeps or hangs costs the others one short pause at most; what it cannot take
+ * is dropped at its limit, as a gap.
  */
 import type { Cancel, Clock, Request } from '#socket'
 import type { Outbox } from './outbox.ts'
 
-/** Milliseconds without progress after which a subscription holds nobody back. */
-const stallMs = 50
+/**
+ * Milliseconds between two checks. A subscription without progress is found after one to two of them: long enough for
+ * a program that is busy, or not given the processor, and short enough for everybody else.
+ */
+const checkMs = 500
 
 /** A publish whose credit is held back by one outbox or more. */
 export class Held {
@@ -32,15 +36,16 @@ export class Held {
 }
 
 interface Holder {
-  forwarded: number
+  /** What the outbox had forwarded at the last check; nothing before the first. */
+  forwarded: number | undefined
   readonly held: Held[]
 }
 
 export class Pacer {
   readonly #clock: Clock
   readonly #holders = new Map<Outbox, Holder>()
-  /** Outboxes that made no progress, with what they had forwarded then. */
-  readonly #stalled = new WeakMap<Outbox, number>()
+  /** Outboxes that made no progress and have not caught up since. */
+  readonly #stalled = new WeakSet<Outbox>()
   #stop: Cancel | undefined
 
   constructor(clock: Clock) {
@@ -56,13 +61,13 @@ export class Pacer {
 
   /** Holds a publish back for a pressed outbox, unless that is stalled. `held`: what an earlier outbox made of it. */
   hold(outbox: Outbox, request: Request, held: Held | undefined): Held | undefined {
-    if (this.#stalled.get(outbox) === outbox.forwarded) return held
+    if (this.#stalled.has(outbox)) return held
     let holder = this.#holders.get(outbox)
     if (holder === undefined) {
-      holder = { forwarded: outbox.forwarded, held: [] }
+      holder = { forwarded: undefined, held: [] }
       this.#holders.set(outbox, holder)
-      outbox.relieved = () => this.#release(outbox)
-      this.#stop ??= this.#clock.every(stallMs, () => this.#check())
+      outbox.relieved = () => this.#relieved(outbox)
+      this.#stop ??= this.#clock.every(checkMs, () => this.#check())
     }
     const hold = held ?? new Held(request)
     hold.add()
@@ -77,11 +82,16 @@ export class Pacer {
   #check(): void {
     for (const [outbox, holder] of [...this.#holders]) {
       if (outbox.forwarded === holder.forwarded) {
-        this.#stalled.set(outbox, outbox.forwarded)
+        this.#stalled.add(outbox)
         this.#release(outbox)
       }
       holder.forwarded = outbox.forwarded
     }
+  }
+
+  #relieved(outbox: Outbox): void {
+    this.#stalled.delete(outbox)
+    this.#release(outbox)
   }
 
   #release(outbox: Outbox): void {

@@ -1,7 +1,7 @@
 /**
  * Stamped batches on their way to any number of subscriptions, in one message of the socket layer.
  *
- * Floor 4, pure. The batches lie one after the other in the bytes that the publisher sent.
+ * Floor 3, pure. The batches lie one after the other in the bytes that the publisher sent.
  */
 import { slice } from '#socket'
 import { BatchHeader, withoutFirst } from '../batch.ts'
@@ -29,27 +29,30 @@ export class Parcel {
     if (this.#bytes.buffer.byteLength > this.#bytes.length * 2) this.#bytes = new Uint8Array(this.#bytes)
   }
 
-  /** Drops the first `count` messages: what is missing then, and what is left, if anything. */
+  /**
+   * Drops the first `count` messages: what is missing then, and what is left, if anything. Where the records of a batch
+   * are not what its header says, which nobody has looked at before, all of that batch is dropped.
+   */
   without(count: number): { readonly gaps: readonly Gap[]; readonly rest: Parcel | undefined } {
     const bytes = this.#bytes
     const gaps: Gap[] = []
-    let left = count
+    let left = this.count
     let at = 0
-    while (left > 0 && at < bytes.length) {
+    while (left > this.count - count) {
       const header = new BatchHeader(bytes, at)
       const { topic, seq, end } = header
-      const dropped = Math.min(left, header.count)
+      const excess = left - (this.count - count)
+      const tail = excess < header.count ? withoutFirst(header, excess) : undefined
+      const dropped = tail ? excess : header.count
       gaps.push({ topic, first: seq, last: seq + dropped - 1 })
       left -= dropped
       at = end
-      if (dropped === header.count) continue
-      const tail = withoutFirst(header, dropped)
+      if (tail === undefined) continue
       const rest = new Uint8Array(tail.length + bytes.length - end)
       rest.set(tail)
       rest.set(slice(bytes, end, bytes.length), tail.length)
-      return { gaps, rest: new Parcel(rest, this.count - count) }
+      return { gaps, rest: new Parcel(rest, left) }
     }
-    const rest = at < bytes.length ? new Parcel(slice(bytes, at, bytes.length), this.count - count) : undefined
-    return { gaps, rest }
+    return { gaps, rest: left > 0 ? new Parcel(slice(bytes, at, bytes.length), left) : undefined }
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The history of one topic, in memory: its latest batches, bounded in messages and bytes.
  *
- * Floor 3, pure. Batches are kept as they are; only the oldest is cut to the exact number when it is read.
+ * Floor 2, pure. Batches are kept as they are; only the oldest is cut to the exact number when it is read.
  */
 import { Fifo } from '#socket'
 import { BatchHeader, withoutFirst } from '../batch.ts'
@@ -63,20 +63,17 @@ export class MemoryLog {
       const { count, seq, position, time } = batch
       let skip = index === 0 ? surplus : 0
       if (batches.length === 0) while (skip < count && !isWanted(seq + skip, position + skip, time)) skip++
-      if (skip < count) batches.push(cut(batch, skip))
+      const rest = skip < count ? cut(batch, skip) : undefined
+      if (rest) batches.push(rest)
     })
     return batches
   }
 }
 
-function cut(batch: StoredBatch, skip: number): StoredBatch {
+/** Nothing when there is nothing left of it, or it turns out to be malformed. */
+function cut(batch: StoredBatch, skip: number): StoredBatch | undefined {
   if (skip === 0) return batch
-  const { bytes, count, seq, position, time } = batch
-  return {
-    bytes: withoutFirst(new BatchHeader(bytes), skip),
-    count: count - skip,
-    seq: seq + skip,
-    position: position + skip,
-    time,
-  }
+  const { count, seq, position, time } = batch
+  const bytes = withoutFirst(new BatchHeader(batch.bytes), skip)
+  return bytes && { bytes, count: count - skip, seq: seq + skip, position: position + skip, time }
 }

@@ -83,7 +83,7 @@ class LocalPort implements Port {
     this.#clock.turn(() => {
       const owner = this.#owner
       this.#owner = undefined
-      owner?.ended(undefined)
+      owner?.ended(undefined, this)
     })
   }
 }

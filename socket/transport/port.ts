@@ -12,8 +12,8 @@ export interface PortOwner extends FrameSink {
   drained(): void
   /** What was received is no frame; nothing more will be handed over. The owner may say why, and must close. */
   garbled(error: Error): void
-  /** The connection is over; called once. Without an error the peer closed it in good order. */
-  ended(error: Error | undefined): void
+  /** The connection over this port is over; called once. Without an error the peer closed it in good order. */
+  ended(error: Error | undefined, port: Port): void
 }
 
 export interface Port {

@@ -130,6 +130,6 @@ export class SocketPort implements Port {
     if (this.#ended) return
     this.#ended = true
     this.#closing?.()
-    this.#owner?.ended(this.#failure)
+    this.#owner?.ended(this.#failure, this)
   }
 }

@@ -23,7 +23,7 @@ describe('a payload in fragments', () => {
     const payload = Buffer.from(Array.from({ length: 200_000 }, (_, at) => at % 251))
     const assembly = beginAssembly(7, payload.length, maxMessageBytes, window)
     feed(assembly, payload)
-    expect(Buffer.from(assembly.whole())).toEqual(payload)
+    expect(payload.equals(assembly.whole() ?? Buffer.alloc(0))).toBe(true)
     expect([assembly.id, assembly.total, assembly.isRefused]).toEqual([7, 200_000, false])
   })
 
@@ -43,7 +43,7 @@ describe('a payload in fragments', () => {
     const assembly = beginAssembly(1, 300_000, 299_999, window)
     expect(assembly.isRefused).toBe(true)
     expect(feed(assembly, Buffer.alloc(300_000))).toEqual([65_552, 65_552, 65_552, 65_552, 37_872])
-    expect(assembly.cost).toBe(0)
+    expect([assembly.cost, assembly.whole()]).toEqual([0, undefined])
   })
 
   it('[SOCK 5.3] is refused when it is longer or shorter than was announced', () => {

@@ -38,7 +38,7 @@ const plain = fc.record({
 })
 const frame = fc.oneof(
   plain,
-  fc.tuple(plain, fc.nat(7)).map(([one, flags]) => ({ ...one, kind: Kind.DATA, flags })),
+  fc.tuple(plain, fc.nat(15)).map(([one, flags]) => ({ ...one, kind: Kind.DATA, flags })),
 ) as fc.Arbitrary<NaiveFrame>
 
 function decode(pieces: readonly Uint8Array[], limit = maxFrameBytes): NaiveFrame[] {
@@ -133,7 +133,7 @@ describe('the decoder', () => {
       expect([kind, code]).toEqual([kind, kinds.includes(kind) ? undefined : 'BAD_FRAME'])
     }
     for (let flags = 0; flags < 256; flags++) {
-      expect(codeOf(() => decode([encodeFrame({ kind: Kind.DATA, flags })]))).toBe(flags < 8 ? undefined : 'BAD_FRAME')
+      expect(codeOf(() => decode([encodeFrame({ kind: Kind.DATA, flags })]))).toBe(flags < 16 ? undefined : 'BAD_FRAME')
       expect(codeOf(() => decode([encodeFrame({ kind: Kind.PING, flags })]))).toBe(flags < 1 ? undefined : 'BAD_FRAME')
     }
     for (const at of [6, 7]) {

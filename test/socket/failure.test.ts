@@ -48,11 +48,17 @@ describe('a failure on the wire', () => {
 
   it('[SOCK 8.2] is read as REMOTE when the bytes are no failure', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.uint8Array(), fc.json().map((text) => Buffer.from(text))), (bytes) => {
-        const error = decodeFailure(bytes, 0, bytes.length, false)
-        expect(error).toBeInstanceOf(SignalboxError)
-        expect(typeof error.code).toBe('string')
-      }),
+      fc.property(
+        fc.oneof(
+          fc.uint8Array(),
+          fc.json().map((text) => Buffer.from(text)),
+        ),
+        (bytes) => {
+          const error = decodeFailure(bytes, 0, bytes.length, false)
+          expect(error).toBeInstanceOf(SignalboxError)
+          expect(typeof error.code).toBe('string')
+        },
+      ),
     )
     expect(decodeFailure(Buffer.from('null'), 0, 4, false).code).toBe('REMOTE')
   })

@@ -81,9 +81,9 @@ describe('the handshake', () => {
     const any = fc.oneof(
       fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes)),
       fc.json().map((text) => Buffer.from(text)),
-      fc.tuple(fc.constantFrom(...Object.keys({ ...hello, ...open, ...peer })), fc.jsonValue()).map(([key, value]) =>
-        json({ ...hello, ...open, ...peer, [key]: value }),
-      ),
+      fc
+        .tuple(fc.constantFrom(...Object.keys({ ...hello, ...open, ...peer })), fc.jsonValue())
+        .map(([key, value]) => json({ ...hello, ...open, ...peer, [key]: value })),
     )
     fc.assert(
       fc.property(any, fc.constantFrom<Decode>(decodeHello, decodeOpen, decodePeer, decodeWelcome), (bytes, decode) => {

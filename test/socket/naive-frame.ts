@@ -2,6 +2,7 @@
  * Frames written and read a second time, from the text of PROTOCOL.md and in the plainest way, to check the real codec
  * against and to play a client that breaks the rules.
  */
+import { createHash } from 'node:crypto'
 
 export interface NaiveFrame {
   readonly kind: number
@@ -41,4 +42,12 @@ export function decodeFrames(bytes: Buffer): { frames: NaiveFrame[]; rest: Buffe
     rest = rest.subarray(16 + length)
   }
   return { frames, rest }
+}
+
+/** One line a frame, to compare many large ones quickly and to read the difference. */
+export function fingerprints(frames: readonly NaiveFrame[]): string[] {
+  return frames.map(({ kind, flags, stream, id, payload }) => {
+    const digest = createHash('sha1').update(payload).digest('hex').slice(0, 16)
+    return `kind ${kind} flags ${flags} stream ${stream} id ${id}: ${payload.length} bytes ${digest}`
+  })
 }

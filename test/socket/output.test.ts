@@ -5,11 +5,25 @@ import { headerBytes, Kind } from '../../socket/frame.ts'
 import { Output } from '../../socket/transport/output.ts'
 import { encodeFrame, type NaiveFrame } from './naive-frame.ts'
 
-const length = fc.oneof(fc.nat(40), fc.nat(2_000), fc.constantFrom(0, 8_192, 8_193, 8_176, 8_177, 65_536), fc.nat(70_000))
-const frame = fc.record({ kind: fc.constantFrom(Kind.DATA, Kind.CREDIT), flags: fc.nat(7), stream: fc.nat(), id: fc.nat(), length })
+const length = fc.oneof(
+  fc.nat(40),
+  fc.nat(2_000),
+  fc.constantFrom(0, 8_192, 8_193, 8_176, 8_177, 65_536),
+  fc.nat(70_000),
+)
+const frame = fc.record({
+  kind: fc.constantFrom(Kind.DATA, Kind.CREDIT),
+  flags: fc.nat(7),
+  stream: fc.nat(),
+  id: fc.nat(),
+  length,
+})
 const step = fc.oneof(
   { weight: 4, arbitrary: frame.map((one) => ({ do: 'frame' as const, frame: one })) },
-  { weight: 3, arbitrary: fc.array(frame, { minLength: 1, maxLength: 6 }).map((all) => ({ do: 'relay' as const, frames: all })) },
+  {
+    weight: 3,
+    arbitrary: fc.array(frame, { minLength: 1, maxLength: 6 }).map((all) => ({ do: 'relay' as const, frames: all })),
+  },
   { weight: 1, arbitrary: fc.constant({ do: 'take' as const }) },
 )
 

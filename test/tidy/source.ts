@@ -87,7 +87,7 @@ export function parseSource(path: string, text: string): Source {
     imports.push({ specifier, line: line(node), target })
   })
   const header = /^(?:#!.*\n)?(\/\*\*[\s\S]*?\*\/)/.exec(text)?.[1] ?? ''
-  const digit = /\bFloor (\d)[.,\s]/.exec(header)?.[1]
+  const digit = /\bFloor (\d+)[.,\s]/.exec(header)?.[1]
   const floor = digit === undefined ? undefined : Number(digit)
   return { path, folder: path.split('/')[0] ?? '', text, header, floor, imports, tree, line }
 }

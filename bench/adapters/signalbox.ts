@@ -1,0 +1,81 @@
+/**
+ * This project, as it is built: publish and subscribe through the broker, requests through the socket layer alone (four
+ * hops, no broker in between).
+ */
+import { Broker, connect, type Message, type Subscription } from 'signalbox'
+import { Link } from 'signalbox/socket'
+import type { Adapter, Closable, Feed, Intake, PublishSide, RequestSide, Style, SubscribeSide } from '../contract.ts'
+
+const channel = '5167a1b0-0000-4000-8000-00000000be4c'
+
+async function publisher(url: string): Promise<PublishSide> {
+  const client = await connect(url)
+  return {
+    async publish(topics: readonly string[], feed: Feed) {
+      const count = topics.length
+      let at = 0
+      for (let payload = feed.next(); payload !== undefined; payload = feed.next()) {
+        await client.publish(topics[at] as string, payload)
+        if (++at === count) at = 0
+      }
+      await client.flush({ timeoutMs: 60_000 })
+    },
+    post(topic: string, payload: Uint8Array) {
+      void client.publish(topic, payload)
+    },
+    close: () => client.close(),
+  }
+}
+
+async function subscriber(url: string): Promise<SubscribeSide> {
+  const client = await connect(url)
+  const subscriptions: Subscription[] = []
+  return {
+    async subscribe(patterns: readonly string[], style: Style, intake: Intake) {
+      subscriptions.push(...(await Promise.all(patterns.map((pattern) => client.subscribe(pattern)))))
+      for (const subscription of subscriptions) void receive(subscription, style, intake)
+    },
+    complaint() {
+      const gaps = subscriptions.reduce((sum, subscription) => sum + subscription.gaps, 0)
+      const dropped = subscriptions.reduce((sum, subscription) => sum + subscription.dropped, 0)
+      return gaps > 0 ? `${dropped} dropped in ${gaps} gaps` : undefined
+    },
+    close: () => client.close(),
+  }
+}
+
+async function receive(subscription: Subscription, style: Style, intake: Intake): Promise<void> {
+  if (style === 'for await') {
+    for await (const message of subscription) intake.take(message.payload)
+  } else if (style === 'batches') {
+    for await (const batch of subscription.batches()) for (const message of batch) intake.take(message.payload)
+  } else {
+    await subscription.run((message: Message) => intake.take(message.payload))
+  }
+}
+
+async function requester(url: string): Promise<RequestSide> {
+  const link = await Link.connect(url)
+  const consumer = await link.consumer(channel)
+  return { request: (payload) => consumer.send(payload), close: () => link.close() }
+}
+
+async function responder(url: string): Promise<Closable> {
+  const link = await Link.connect(url)
+  const provider = await link.provider(channel)
+  provider.serve((request) => request.payload)
+  return link
+}
+
+export const signalbox: Adapter = {
+  name: 'signalbox',
+  packages: [],
+  hasPatterns: true,
+  hasRoutes: true,
+  styles: ['for await', 'batches', 'callback'],
+  server: { kind: 'node', start: async () => (await Broker.listen()).url },
+  publisher,
+  subscriber,
+  requester,
+  responder,
+}
