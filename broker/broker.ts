@@ -22,6 +22,12 @@ import type { Receipt } from './publisher.ts'
 import { type Status, StatusFeed } from './status.ts'
 import type { Subscription } from './subscription.ts'
 
+/**
+ * What one publisher may have under way to the hub, in bytes. Ten publishers of small messages so still fit into the
+ * part of an outbox's limit that is left when they are asked to slow down (delivery/pacing.ts).
+ */
+const publishWindowBytes = 256 * 1024
+
 /** Counts of the broker, and of its server when that is in this process. */
 export interface BrokerStats extends HubStats {
   readonly server: ServerStats | undefined
@@ -62,7 +68,7 @@ export class Broker implements AsyncDisposable {
     const { clock = linkDefaults.clock } = rest
     const server = await Server.listen(rest)
     try {
-      const hub = await Hub.start(server.link({ name: 'broker' }), settings, clock)
+      const hub = await Hub.start(server.link({ name: 'broker', windowBytes: publishWindowBytes }), settings, clock)
       return new Broker(server.url, hub, { channel, clock }, server, (link) => server.link(link))
     } catch (error) {
       await server.close()
@@ -76,7 +82,7 @@ export class Broker implements AsyncDisposable {
    */
   static async attach(url: string, options: AttachOptions = {}): Promise<Broker> {
     const { hub: settings, rest } = splitHubOptions('Broker.attach', options, linkRules)
-    const link = await Link.connect(url, { name: 'broker', ...rest })
+    const link = await Link.connect(url, { name: 'broker', windowBytes: publishWindowBytes, ...rest })
     try {
       const hub = await Hub.start(link, settings, rest.clock ?? linkDefaults.clock)
       // Each client of this broker has a name of its own.

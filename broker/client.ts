@@ -30,7 +30,7 @@ import {
 } from './options.ts'
 import { Publisher, type Receipt } from './publisher.ts'
 import type { Status, StatusFeed } from './status.ts'
-import { Subscription, type SubscriptionOwner } from './subscription.ts'
+import { Subscription } from './subscription.ts'
 import { checkPattern } from './topics.ts'
 import { bounded } from './wait.ts'
 import { type BrokerRequest, decodeReply, encodeRequest, type SubscribeReply } from './wire.ts'
@@ -67,7 +67,7 @@ interface Place {
   readonly provider: Provider
 }
 
-export class Client implements SubscriptionOwner, AsyncDisposable {
+export class Client implements AsyncDisposable {
   /** What this client is called; its messages carry it as `sender`. */
   readonly name: string
   /** Names this client in the ids of its messages. */

@@ -82,8 +82,9 @@ export class Connection implements StreamHost, PortOwner {
     settings.signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
+  /** Also when it is lost: an observer that is told so may still end streams, and what they send goes nowhere. */
   get port(): Port {
-    return this.#port as Port
+    return this.#latest as Port
   }
 
   get isOpen(): boolean {

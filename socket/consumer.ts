@@ -6,7 +6,7 @@
  */
 import { Backlog } from './backlog.ts'
 import { slice } from './bytes.ts'
-import type { Connection, End } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { type Deferred, deferred, handled } from './deferred.ts'
 import { connectionTo } from './dial.ts'
 import { type SignalboxError, socketError } from './errors.ts'
@@ -22,7 +22,7 @@ import {
   sendRules,
   sendTimeoutMs,
 } from './options.ts'
-import { Call, type CallOwner, Post } from './outgoing.ts'
+import { Call, Post } from './outgoing.ts'
 import type { Stream } from './stream.ts'
 import { invalid, verify } from './verify.ts'
 
@@ -32,7 +32,7 @@ export type ConsumerConnectOptions = LinkOptions & Omit<ConsumerOptions, 'observ
 const sentAlready: Promise<void> = Promise.resolve()
 const noOptions: SendOptions = {}
 
-export class Consumer implements End, CallOwner, AsyncDisposable {
+export class Consumer implements AsyncDisposable {
   /** @internal */ readonly open: Open
   readonly channelId: string
   readonly #connection: Connection

@@ -5,7 +5,7 @@
  * read returns no credit, and its Consumers stop.
  */
 import { Answering } from './answering.ts'
-import type { Connection, End } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { type Deferred, deferred, handled } from './deferred.ts'
 import { connectionTo } from './dial.ts'
 import { type SignalboxError, socketError } from './errors.ts'
@@ -34,7 +34,7 @@ export type Handler = (request: Request) => Answer | Promise<Answer>
 
 const nothing = new Uint8Array(0)
 
-export class Provider implements End, AsyncDisposable, AsyncIterable<Request> {
+export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /** @internal */ readonly open: Open
   readonly channelId: string
   /** Messages refused because they were larger than `maxMessageBytes`. */

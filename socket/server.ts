@@ -17,7 +17,7 @@ import {
   type ServerSettings,
   serverSettings,
 } from './options.ts'
-import { type LinkHost, ServerLink } from './server-link.ts'
+import { ServerLink } from './server-link.ts'
 import { Switchboard } from './switchboard.ts'
 import { joinedPorts } from './transport/in-process.ts'
 import type { Port } from './transport/port.ts'
@@ -37,7 +37,7 @@ export interface ServerStats {
   readonly refused: number
 }
 
-export class Server implements LinkHost, AsyncDisposable {
+export class Server implements AsyncDisposable {
   /** @internal */ readonly settings: ServerSettings
   /** @internal */ readonly switchboard: Switchboard
   /** @internal */ isClosing = false

@@ -1,0 +1,54 @@
+/**
+ * Subscribers of one topic, `subscribers` of them, on one link or on a link each. Each reads `count` messages that say
+ * which they are in their first four bytes, checks that none is missing or out of place, and sleeps `sleepMs` at the
+ * first.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Client, connect, type SubscribeOptions, type Subscription } from 'signalbox'
+import { argument, obey, rssMiB, say } from './stage.ts'
+
+interface Argument {
+  readonly url: string
+  readonly topic: string
+  readonly count: number
+  readonly subscribers?: number
+  readonly ownLinks?: boolean
+  readonly sleepMs?: number
+  readonly options?: SubscribeOptions
+}
+
+const { url, topic, count, subscribers = 1, ownLinks = false, sleepMs = 0, options = {} }: Argument = argument as never
+const clients: Client[] = []
+const subscriptions: Subscription[] = []
+while (subscriptions.length < subscribers) {
+  const group = Math.min(100, subscribers - subscriptions.length)
+  const begun = Array.from({ length: group }, async () => {
+    if (ownLinks || clients.length === 0) clients.push(await connect(url))
+    return await (clients.at(-1) as Client).subscribe(topic, options)
+  })
+  subscriptions.push(...(await Promise.all(begun)))
+}
+
+let peak = rssMiB()
+setInterval(() => {
+  peak = Math.max(peak, rssMiB())
+}, 20).unref()
+
+async function read(subscription: Subscription): Promise<number> {
+  let next = 0
+  for await (const { payload, seq } of subscription) {
+    const index = new DataView(payload.buffer, payload.byteOffset).getUint32(0, true)
+    if (index !== next || seq !== next + 1)
+      throw new Error(`message ${index} with sequence ${seq} came as number ${next}`)
+    next++
+    if (next === 1 && sleepMs > 0) await sleep(sleepMs)
+    if (next === count) break
+  }
+  return next
+}
+
+obey({ close: () => Promise.all(clients.map((client) => client.close())) })
+say({ ready: true, idle: rssMiB() })
+const counts = await Promise.all(subscriptions.map(read))
+const dropped = subscriptions.reduce((sum, one) => sum + one.dropped, 0)
+say({ done: true, complete: counts.filter((all) => all === count).length, dropped, peak: Math.max(peak, rssMiB()) })
