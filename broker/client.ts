@@ -225,8 +225,13 @@ export class Client implements AsyncDisposable {
   }
 
   #brokersAre(count: number): void {
-    if (count === 0) this.#lostBroker()
-    else for (const subscription of this.#places.keys()) void handled(this.#restore(subscription))
+    if (count === 0) {
+      this.#lostBroker()
+      return
+    }
+    const restored = [...this.#places.keys()].map((subscription) => this.#restore(subscription))
+    // What was published meanwhile may be for these subscriptions.
+    if (restored.length > 0) this.#publisher.holdUntil(Promise.allSettled(restored).then(() => {}))
   }
 
   /** The channels of the subscriptions led to that broker; each gets a new one when it is made again. */

@@ -52,7 +52,7 @@ export const brokerErrors = {
   TOO_MANY_SUBSCRIPTIONS: {
     number: 4008,
     retryable: false,
-    meaning: 'The broker or this client has as many subscriptions as is allowed.',
+    meaning: 'The broker has as many subscriptions as maxSubscriptions allows.',
     advice: 'Close those not used, or raise maxSubscriptions.',
   },
   BROKER_CLOSED: {
@@ -68,5 +68,9 @@ export type BrokerErrorCode = keyof typeof brokerErrors
 /** Makes an error of the table. `what` says what happened here; the table's advice is appended. */
 export function brokerError(code: BrokerErrorCode, what?: string, extras: ErrorExtras = {}): SignalboxError {
   const entry = brokerErrors[code]
-  return new SignalboxError(code, `${what ?? entry.meaning} ${entry.advice}`, { retryable: entry.retryable, ...extras })
+  return new SignalboxError(code, `${what ?? entry.meaning} ${entry.advice}`, {
+    number: entry.number,
+    retryable: entry.retryable,
+    ...extras,
+  })
 }

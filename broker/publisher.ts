@@ -92,6 +92,7 @@ export class Publisher {
   #producerSeq = 0
   #scheduled = false
   #blocked: Deferred<void> | undefined
+  #gate: Promise<void> | undefined
   #closed: Error | undefined
 
   constructor(consumer: Consumer, settings: PublisherSettings) {
@@ -114,14 +115,27 @@ export class Publisher {
       // Whoever does not await a publish is told by `refused` and by the status, not by the end of the process.
       return handled(Promise.reject(error))
     }
+    // A large one leaves in fragments: it has been taken once the last of them is out.
+    if (this.#at - this.#parcelAt > maxFrameBytes) this.send()
     return this.#blocked === undefined ? Promise.resolve(receipt) : this.#whenTaken(this.#blocked, receipt, options)
   }
 
   /** Sends what credit allows. */
   send(): void {
     this.#wrap()
-    while (this.#parcels.length > 0 && this.#consumer.credit > 0) this.#post()
-    if (this.#parcels.length > 0) this.#wait()
+    while (this.#parcels.length > 0 && this.#blocked === undefined) {
+      if (this.#gate) this.#block(this.#gate)
+      else if (this.#consumer.credit > 0) this.#post()
+      else this.#block(this.#consumer.ready())
+    }
+  }
+
+  /** Sends nothing before `until` has resolved. A later call takes the place of an earlier one. */
+  holdUntil(until: Promise<void>): void {
+    this.#gate = until
+    void until.then(() => {
+      if (this.#gate === until) this.#gate = undefined
+    })
   }
 
   /** Resolves once everything published so far has left. */
@@ -192,8 +206,7 @@ export class Publisher {
 
   /** Begins a parcel. The one before goes at once, without waiting for the end of the turn. */
   #begin(size: number): void {
-    this.#wrap()
-    if (this.#blocked === undefined) this.send()
+    this.send()
     if (this.#slab.length - this.#at >= size) return
     this.#slab = allocate(Math.max(slabBytes, size))
     this.#at = 0
@@ -245,31 +258,31 @@ export class Publisher {
   #post(): void {
     const parcel = this.#parcels.shift() as Uint8Array
     this.#parcelBytes -= parcel.length
+    if (this.#consumer.tryPost(parcel)) return
     // What is lost with the link is lost: at most once.
-    if (!this.#consumer.tryPost(parcel)) void handled(this.#consumer.post(parcel))
+    this.#block(this.#consumer.post(parcel).catch(() => {}))
   }
 
   #schedule(): void {
     this.#scheduled = true
     this.#settings.clock.turn(() => {
       this.#scheduled = false
-      if (this.#blocked === undefined) this.send()
-      else this.#wrap()
+      this.send()
     })
   }
 
-  /** Waits for credit; meanwhile publishes wait too. */
-  #wait(): void {
-    if (this.#blocked) return
+  /** Waits; meanwhile publishes wait too. */
+  #block(until: Promise<void>): void {
     const blocked = deferred<void>()
     this.#blocked = blocked
-    void this.#consumer.ready().then(
+    void until.then(
       () => {
         if (this.#closed) return
         this.#blocked = undefined
         this.send()
-        if (this.#blocked === undefined) blocked.resolve()
-        else void (this.#blocked as Deferred<void>).promise.then(blocked.resolve, blocked.reject)
+        const next = this.#blocked as Deferred<void> | undefined
+        if (next === undefined) blocked.resolve()
+        else void next.promise.then(blocked.resolve, blocked.reject)
       },
       (error: Error) => this.close(error),
     )

@@ -8,6 +8,7 @@ import { type Deferred, deferred, Fifo } from '#socket'
 import type { Gap } from './wire.ts'
 
 export interface Status {
+  /** 'slow': a subscription did not take its messages in time, and the broker dropped some; the gaps follow. */
   readonly type: 'connected' | 'disconnected' | 'reconnecting' | 'recovered' | 'gap' | 'slow' | 'error' | 'closed'
   /** What happened, where something broke. */
   readonly error?: Error

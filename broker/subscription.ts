@@ -187,7 +187,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
     const parcel: ReceivedParcel = { batches: 1, release: () => request.release() }
     try {
       if (bytes[0] === WireKind.BATCH) this.#takeParcel(bytes, parcel)
-      else if (bytes[0] === WireKind.GAPS) for (const gap of decodeGaps(bytes)) this.#missed(gap)
+      else if (bytes[0] === WireKind.GAPS) this.#overrun(decodeGaps(bytes))
     } catch (error) {
       this.#owner.tell({ type: 'error', pattern: this.pattern, error: error as Error })
     }
@@ -292,6 +292,12 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
 
   #wake(): void {
     for (const waiting of this.#waiting.splice(0)) waiting.resolve()
+  }
+
+  /** The broker has dropped what this subscription did not take in time. */
+  #overrun(gaps: readonly Gap[]): void {
+    this.#owner.tell({ type: 'slow', pattern: this.pattern })
+    for (const gap of gaps) this.#missed(gap)
   }
 
   #missed(gap: Gap): void {

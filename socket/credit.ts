@@ -14,6 +14,9 @@ export function costOf(length: number): number {
   return length + headerBytes
 }
 
+/** Credit is given back in steps of half a window, and of no more than this: it also shows that the receiver moves. */
+const maxStepBytes = 64 * 1024
+
 /** Bytes of window that the streams of one link may grow by, together. */
 export class GrowthBudget {
   #left: number
@@ -78,7 +81,7 @@ export class ReceiveWindow {
     this.#unread -= cost
     this.#owed += cost
     const isBottleneck = this.#isStarved && this.#unread === 0
-    if (!isBottleneck && this.#owed * 2 < this.#window) return 0
+    if (!isBottleneck && this.#owed < Math.min(this.#window / 2, maxStepBytes)) return 0
     let grant = this.#owed
     this.#owed = 0
     if (isBottleneck) {

@@ -87,8 +87,8 @@ export const socketErrors = {
   FRAME_TOO_LARGE: {
     number: 2002,
     retryable: false,
-    meaning: 'A frame header announced more than maxFrameBytes.',
-    advice: 'Give both sides the same maxFrameBytes.',
+    meaning: 'A frame header announced more than 64 KiB, or more than a handshake takes.',
+    advice: 'Check that the peer speaks Signalbox and nothing on the way changes the bytes.',
   },
   VERSION_MISMATCH: {
     number: 2003,
@@ -192,6 +192,8 @@ export type SocketErrorCode = keyof typeof socketErrors
 
 export interface ErrorExtras {
   readonly cause?: unknown
+  /** The number on the wire. Default that of REMOTE. */
+  readonly number?: number
   /** The numbers that explain the error, such as `{ limit, actual }`. */
   readonly details?: Readonly<Record<string, unknown>> | undefined
   /** Overrides what the table says, for a code that a remote handler made up. */
@@ -202,12 +204,15 @@ export interface ErrorExtras {
 export class SignalboxError extends Error {
   override readonly name: string = 'SignalboxError'
   readonly code: string
+  /** The code as it crosses the wire; codes that a handler made up share that of REMOTE. */
+  readonly number: number
   readonly retryable: boolean
   readonly details: Readonly<Record<string, unknown>>
 
   constructor(code: string, message: string, extras: ErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause })
     this.code = code
+    this.number = extras.number ?? socketErrors.REMOTE.number
     this.retryable = extras.retryable ?? false
     this.details = extras.details ?? {}
   }
@@ -216,12 +221,14 @@ export class SignalboxError extends Error {
 /** Makes an error of the table. `what` says what happened here; the table's advice is appended. */
 export function socketError(code: SocketErrorCode, what?: string, extras: ErrorExtras = {}): SignalboxError {
   const entry = socketErrors[code]
-  return new SignalboxError(code, `${what ?? entry.meaning} ${entry.advice}`, { retryable: entry.retryable, ...extras })
+  return new SignalboxError(code, `${what ?? entry.meaning} ${entry.advice}`, {
+    number: entry.number,
+    retryable: entry.retryable,
+    ...extras,
+  })
 }
 
-/** Whether a connection that ended with this error should be made again (1xxx) or not (2xxx and 3xxx). */
+/** Whether a connection that ended with this error should be made again or not (2xxx and 3xxx). */
 export function isTerminal(error: unknown): boolean {
-  if (!(error instanceof SignalboxError)) return false
-  const entry: ErrorEntry | undefined = (socketErrors as Record<string, ErrorEntry>)[error.code]
-  return entry !== undefined && entry.number >= 2000
+  return error instanceof SignalboxError && error.number >= 2000
 }

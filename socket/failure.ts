@@ -4,7 +4,7 @@
  * Floor 1, pure. [SOCK 8]
  */
 import { decodeText, encodeText } from './bytes.ts'
-import { type ErrorEntry, SignalboxError, socketErrors } from './errors.ts'
+import { SignalboxError, socketErrors } from './errors.ts'
 
 const maxMessageChars = 2_000
 
@@ -30,18 +30,12 @@ function describe(error: unknown): WireFailure {
     const given = (typeof error === 'object' && error !== null ? error : {}) as Partial<SignalboxError>
     const code = typeof given.code === 'string' ? given.code.slice(0, 100) : 'REMOTE'
     const message = (typeof given.message === 'string' ? given.message : String(error)).slice(0, maxMessageChars)
-    return { n: numberOf(code), code, message, retryable: given.retryable === true }
+    const n = given instanceof SignalboxError ? given.number : socketErrors.REMOTE.number
+    return { n, code, message, retryable: given.retryable === true }
   } catch {
     // An object without a prototype has no text, and a getter may throw.
     return { n: socketErrors.REMOTE.number, code: 'REMOTE', message: 'What was thrown has no text.', retryable: false }
   }
-}
-
-function numberOf(code: string): number {
-  const entry: ErrorEntry | undefined = Object.hasOwn(socketErrors, code)
-    ? socketErrors[code as keyof typeof socketErrors]
-    : undefined
-  return entry?.number ?? socketErrors.REMOTE.number
 }
 
 /** Decodes a failure; bytes that are none become a REMOTE error that says so. */
@@ -55,6 +49,7 @@ export function decodeFailure(bytes: Uint8Array, start: number, end: number, han
   }
   const code = typeof given.code === 'string' ? given.code : 'REMOTE'
   const message = typeof given.message === 'string' ? given.message : 'The peer failed without a readable reason.'
-  const retryable = given.retryable === true
-  return handler ? new RemoteError(code, message, { retryable }) : new SignalboxError(code, message, { retryable })
+  const number = Number.isSafeInteger(given.n) ? (given.n as number) : socketErrors.REMOTE.number
+  const extras = { number, retryable: given.retryable === true }
+  return handler ? new RemoteError(code, message, extras) : new SignalboxError(code, message, extras)
 }

@@ -153,6 +153,36 @@ describe('a client whose link is lost', () => {
     expect(await takeData(subscription, 500)).toEqual(numbers(1, 500))
   })
 
+  it('publishes in the outage what its own subscriptions get afterwards', async () => {
+    await using stage = await scene()
+    const { detour, client } = stage
+    const subscription = await client.subscribe<number>('t')
+    detour.close()
+    await until('it knows', () => client.stats().streams === 0)
+    const published = numbers(1, 50).map((i) => client.publish('t', i))
+    detour.open()
+    await Promise.all(published)
+    expect(await takeData(subscription, 50)).toEqual(numbers(1, 50))
+    expect([subscription.recovered, subscription.gaps]).toEqual([true, 0])
+  })
+
+  it('stops waiting for a publish in the outage when its time or its signal says so; it arrives all the same', async () => {
+    await using stage = await scene()
+    const { broker, detour, client, other } = stage
+    const subscription = await other.subscribe<number>('t')
+    detour.close()
+    await until('the broker knows', () => broker.stats().server?.links === 2)
+    const stop = new AbortController()
+    await client.publish('t', 1)
+    await turns(2)
+    const timed = failure(client.publish('t', 2, { timeoutMs: 10 }))
+    const aborted = failure(client.publish('t', 3, { signal: stop.signal }))
+    stop.abort('enough')
+    expect([(await timed).code, await aborted]).toMatchObject(['TIMEOUT', { code: 'ABORTED', cause: 'enough' }])
+    detour.open()
+    expect(await takeData(subscription, 3)).toEqual([1, 2, 3])
+  })
+
   it('may subscribe in the outage, and has the subscription when it is back', async () => {
     await using stage = await scene()
     const { broker, detour, client, other } = stage

@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { Broker } from '../../broker/broker.ts'
+import { Server } from '../../socket/server.ts'
 import { places } from './places.ts'
 import { all, failure, take, takeData } from './reading.ts'
 
@@ -308,6 +309,19 @@ describe('a broker', () => {
     expect([message?.data, message?.sender]).toEqual([1, 'broker'])
     await broker.unsubscribe('t')
     expect(broker.stats().subscriptions).toBe(0)
+  })
+
+  it('that is attached under a name has clients with names and limits of their own', async () => {
+    await using server = await Server.listen({ graceMs: 100 })
+    await using broker = await Broker.attach(server.url, { name: 'hub', maxMessageBytes: 100_000 })
+    const client = broker.client()
+    const subscription = await client.subscribe('t')
+    await client.publish('t', 'nameless')
+    await broker.client({ name: 'named' }).publish('t', 'named')
+    const senders = (await take(subscription, 2)).map(({ sender, data }) => [sender, data])
+    expect(Object.fromEntries(senders)).toEqual({ '': 'nameless', named: 'named' })
+    expect((await failure(client.publish('t', new Uint8Array(100_000)))).code).toBe('MESSAGE_TOO_LARGE')
+    expect(broker.stats().refused).toBe(0)
   })
 
   it('is alone on its channel of a server: a second one is refused with CHANNEL_CONFLICT', async () => {

@@ -70,7 +70,8 @@ describe('the table of errors', () => {
       expect([code, isTerminal(socketError(code as keyof typeof socketErrors))]).toEqual([code, number >= 2_000])
     }
     expect(isTerminal(new Error('ECONNRESET'))).toBe(false)
-    expect(isTerminal(new SignalboxError('constructor', ''))).toBe(false)
+    expect(isTerminal(new SignalboxError('MADE_UP', '', { number: 1_999 }))).toBe(false)
+    expect(isTerminal(new SignalboxError('MADE_UP', ''))).toBe(true)
     expect(isTerminal(undefined)).toBe(false)
   })
 

@@ -70,12 +70,12 @@ async function losing(): Promise<void> {
   const consumer = await local.consumer(channelId)
   const large = ignore(consumer.send(new Uint8Array(10_000_000)))
   const small = ignore(consumer.send(payload))
-  const answering = provider.receive().then((request) => request?.respond(new Uint8Array(5_000_000)))
+  const answering = ignore(provider.receive().then((request) => request?.respond(new Uint8Array(5_000_000))))
   const received = ignore(provider.receive())
   await pause()
   await server.close()
   const late = server.link()
-  await Promise.all([large, small, ignore(answering), received, link.closed, local.closed, late.closed])
+  await Promise.all([large, small, answering, received, link.closed, local.closed, late.closed])
   await Promise.all([ignore(late.consumer(channelId)), provider.close(), consumer.close()])
 }
 
