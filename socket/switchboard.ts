@@ -42,7 +42,6 @@ export interface SwitchEnd {
   readonly line: Line
   readonly number: number
   readonly open: Open
-  readonly sides: Set<Side>
 }
 
 interface Channel {
@@ -106,7 +105,7 @@ export class Switchboard {
     const others = role === 'provider' ? channel.consumers : channel.providers
     if (line.sides.size + others.size > line.maxStreams) return 'TOO_MANY_CHANNELS'
     for (const other of others) if (other.line.sides.size >= other.line.maxStreams) return 'TOO_MANY_CHANNELS'
-    const end: SwitchEnd = { line, number, open, sides: new Set() }
+    const end: SwitchEnd = { line, number, open }
     this.#channels.set(channelId, channel)
     line.ends.set(number, end)
     if (role === 'provider') {
@@ -154,7 +153,6 @@ export class Switchboard {
   }
 
   #attach(side: Side, peer: LinkInfo): void {
-    side.end.sides.add(side)
     const { linkId, name, transport, address, identity } = peer
     const told = encodePeer({ linkId, name, transport, address, identity })
     side.line.tell(Kind.ATTACH, side.number, side.end.number, told)
@@ -163,8 +161,6 @@ export class Switchboard {
   #part(side: Side): void {
     if (!side.line.sides.delete(side.number)) return
     side.other.line.sides.delete(side.other.number)
-    side.end.sides.delete(side)
-    side.other.end.sides.delete(side.other)
     this.streams--
   }
 }

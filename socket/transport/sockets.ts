@@ -3,6 +3,7 @@
  *
  * Floor 4. Node only.
  */
+import { lstatSync, rmSync } from 'node:fs'
 import {
   connect as connectTcp,
   createServer,
@@ -103,7 +104,12 @@ export function listen(
     const take = (socket: Socket): void => accept(new SocketPort(socket, transport, settings.clock))
     try {
       const { server, cut } = where.tls ? securing(where.tls, settings, take) : plain(take)
-      server.once('error', refuse)
+      server.once('error', async (error: Error & { code?: string }) => {
+        const isFree = error.code === 'EADDRINUSE' && where.path !== undefined && (await removeAbandoned(where.path))
+        if (!isFree) return refuse(error)
+        server.once('error', refuse)
+        server.listen(binding)
+      })
       server.listen(binding, () => {
         // Running out of file descriptors in accept is told as an error of the server; accepting goes on afterwards.
         server.on('error', () => {})
@@ -113,6 +119,24 @@ export function listen(
       refuse(error as Error)
     }
   })
+}
+
+/** Removes a unix socket that nobody listens on: a server that was killed leaves its file behind. False if it is none. */
+async function removeAbandoned(path: string): Promise<boolean> {
+  try {
+    if (!lstatSync(path).isSocket()) return false
+    const isAbandoned = await new Promise<boolean>((resolve) => {
+      const probe = connectTcp({ path }, () => {
+        probe.destroy()
+        resolve(false)
+      })
+      probe.once('error', (error: Error & { code?: string }) => resolve(error.code === 'ECONNREFUSED'))
+    })
+    if (isAbandoned) rmSync(path)
+    return isAbandoned
+  } catch {
+    return false
+  }
 }
 
 /** A server of the system, and what cuts those connections that nobody else knows of. */

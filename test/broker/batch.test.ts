@@ -34,12 +34,12 @@ const received = (bytes: Uint8Array) => {
 function readAll(bytes: Uint8Array): void {
   const batch = received(bytes)
   const { producerId, sender, header } = batch
-  for (const value of [producerId, sender, header.epoch, header.position, header.time]) String(value)
+  const read: unknown[] = [producerId, sender, header.epoch, header.position, header.time]
   while (batch.left > 0) {
     const message = batch.next()
     for (const key of ['id', 'headers', 'data', 'payload', 'correlationId'] as const) {
       try {
-        String(message[key])
+        read.push(message[key])
       } catch (error) {
         expect(error).toBeInstanceOf(SignalboxError)
       }

@@ -22,8 +22,10 @@ const startBroker = () => Child.start<{ url: string }>('broker')
 
 /** A subscriber and a publisher program of the same messages, at a broker. */
 async function cast(url: string, count: number, bytes: number, extra: object = {}) {
-  const subscriber = await Child.start<{ idle: number }>('subscriber', { url, topic: 't', count, ...extra })
-  const publisher = await Child.start('publisher', { url, topic: 't', count, bytes })
+  const [subscriber, publisher] = await Promise.all([
+    Child.start<{ idle: number }>('subscriber', { url, topic: 't', count, ...extra }),
+    Child.start('publisher', { url, topic: 't', count, bytes }),
+  ])
   return {
     ...{ subscriber: subscriber.child, publisher: publisher.child, idle: subscriber.idle },
     async [Symbol.asyncDispose]() {
@@ -91,7 +93,7 @@ describe('very many messages', patience, () => {
   })
 })
 
-describe('a subscriber that does not keep up', patience, () => {
+describe.concurrent('a subscriber that does not keep up', patience, () => {
   it('because it sleeps in its loop loses nothing, holds up nobody, and costs the broker little', async () => {
     const { child: broker, url } = await startBroker()
     await using _ = broker

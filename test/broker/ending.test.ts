@@ -123,6 +123,19 @@ describe.each(places)('with %s', (_name, open) => {
     expect((await failure(client.publish('t', 1))).code).toBe('CLOSED')
   })
 
+  it('closing the broker forwards what it holds first, large messages too', async () => {
+    await using place = await open()
+    const [publisher, client] = [await place.client(), await place.client()]
+    const subscription = await client.subscribe<Uint8Array>('t')
+    for (let i = 0; i < 2_000; i++) await publisher.publish('t', new Uint8Array(100))
+    await publisher.publish('t', new Uint8Array(4 * 1024 * 1024))
+    await publisher.flush()
+    const reading = take(subscription, 2_001)
+    await place.broker.close()
+    expect((await reading).at(-1)?.data).toHaveLength(4 * 1024 * 1024)
+    expect([subscription.received, subscription.gaps]).toEqual([2_001, 0])
+  })
+
   it('drain takes nothing new, and ends when the loop has read all that was there [BROKER 3.8]', async () => {
     await using place = await open()
     const [publisher, client] = [await place.client(), await place.client()]

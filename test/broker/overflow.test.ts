@@ -34,7 +34,8 @@ async function account(subscription: Subscription, told: Told, last: number): Pr
   return messages
 }
 
-describe.each(places)('with %s', (_name, open) => {
+// Side by side: most of the time passes until the broker gives up waiting for somebody who does not read.
+describe.concurrent.each(places)('with %s', (_name, open) => {
   it('block loses nothing that the broker can hold, however late the loop begins [BROKER 4.4]', async () => {
     await using place = await open()
     const [publisher, subscriber] = [await place.client(), await place.client()]

@@ -74,6 +74,11 @@ describe('what an interrupted subscription gets [BROKER 4.7]', () => {
     })
   })
 
+  it('is nothing of what was told as a gap before the interruption', () => {
+    const { batches, gap } = topicOf(3, 9).resume(resume(102), 6)
+    expect([range(batches), gap]).toEqual([[7, 9], undefined])
+  })
+
   it('is everything of a topic that is younger than the interruption', () => {
     expect(range(topicOf(1, 5).resume(resume(100), undefined).batches)).toEqual([1, 3])
     expect(topicOf(1, undefined).resume(resume(100), undefined).gap).toEqual({ topic: 't', first: 1, last: 3 })

@@ -4,7 +4,7 @@ import { Child } from './child.ts'
 import { House } from './house.ts'
 import { until } from './until.ts'
 
-describe('a program', () => {
+describe.concurrent('a program', () => {
   it('holds no socket and no timer any more when it has closed everything, and ends', async () => {
     await using child = new Child('open-and-close')
     expect(await child.says('held')).toBe('[]')

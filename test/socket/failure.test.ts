@@ -43,6 +43,7 @@ describe('a failure on the wire', () => {
       fc.property(fc.string({ unit: 'binary', maxLength: 4_000 }), fc.string({ maxLength: 300 }), (message, code) => {
         expect(encodeFailure({ code, message }).length).toBeLessThan(64 * 1024)
       }),
+      { numRuns: 20 },
     )
   })
 

@@ -1,5 +1,5 @@
 /** Dialling and listening: what cannot be is an error with a code, and nobody can hold up the door. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Server as NetServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { parseAddress } from '../../socket/transport/address.ts'
 import type { Port } from '../../socket/transport/port.ts'
 import { dial, type Listener, listen } from '../../socket/transport/sockets.ts'
 import { certificate } from './certificate.ts'
+import { Child } from './child.ts'
 import { until } from './until.ts'
 
 const settings = { clock: systemClock, handshakeTimeoutMs: 5_000 }
@@ -136,6 +137,25 @@ describe('listening', () => {
       expect(listener.url).toBe(`unix:${path}`)
       await listener.close()
     }
+  })
+
+  it('takes the path that a killed server has left behind, but not that of a living one, nor any other file', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'signalbox-'))
+    releases.push(() => rmSync(folder, { recursive: true, force: true }))
+    const path = join(folder, 'socket')
+    await using child = new Child('listening', path)
+    await child.says('ready')
+    await expect(listen({ path }, settings, () => {})).rejects.toMatchObject({ code: 'LISTEN_FAILED' })
+    child.process.kill('SIGKILL')
+    await child.ended()
+    const listener = await listen({ path }, settings, () => {})
+    const port = await dial(parseAddress(listener.url), undefined, 5_000, systemClock)
+    port.destroy()
+    await listener.close()
+    const file = join(folder, 'file')
+    writeFileSync(file, 'precious')
+    await expect(listen({ path: file }, settings, () => {})).rejects.toThrow(/EADDRINUSE/)
+    expect(readFileSync(file, 'utf8')).toBe('precious')
   })
 
   it('cuts a peer that connects to a TLS port and says nothing', async (context) => {
