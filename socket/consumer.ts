@@ -35,6 +35,8 @@ const noOptions: SendOptions = {}
 export class Consumer implements AsyncDisposable {
   /** @internal */ readonly open: Open
   readonly channelId: string
+  /** One-way messages that did not leave. A rejection that nobody looks at does not end the process; it is here. */
+  failedPosts = 0
   readonly #connection: Connection
   readonly #ownsConnection: boolean
   readonly #waitForProvider: boolean
@@ -142,7 +144,10 @@ export class Consumer implements AsyncDisposable {
    */
   post(payload: Uint8Array): Promise<void> {
     const refusal = this.#refusal(payload)
-    if (refusal) return Promise.reject(refusal)
+    if (refusal) {
+      this.failedPosts++
+      return handled(Promise.reject(refusal))
+    }
     if (this.#tryPost(payload)) return sentAlready
     const post = new Post(payload)
     this.#posts++
@@ -150,7 +155,10 @@ export class Consumer implements AsyncDisposable {
       this.#posts--
       this.#checkIdle()
     }
-    post.promise.then(over, over)
+    post.promise.then(over, () => {
+      this.failedPosts++
+      over()
+    })
     try {
       this.#backlog.send(post)
     } catch (error) {

@@ -13,6 +13,7 @@ import { decodeFailure } from './failure.ts'
 import { Fifo } from './fifo.ts'
 import { Flag } from './frame.ts'
 import { isChannelId, type Open } from './handshake.ts'
+import { Inbox } from './inbox.ts'
 import {
   defined,
   type LinkOptions,
@@ -45,7 +46,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   readonly #ownsConnection: boolean
   readonly #number: number
   readonly #ready = deferred<void>()
-  readonly #queue = new Fifo<Request>()
+  readonly #inbox: Inbox
   readonly #receivers = new Fifo<Deferred<Request | undefined>>()
   readonly #streams = new Map<Stream, Answering>()
   #handler: Handler | undefined
@@ -63,6 +64,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     this.open = { role: 'provider', channelId, shared: options.mode === 'shared' }
     this.#connection = connection
     this.#ownsConnection = ownsConnection
+    this.#inbox = new Inbox(connection.settings.maxBufferedBytes)
     this.#number = connection.add(this)
     void handled(this.#ready.promise)
   }
@@ -83,7 +85,12 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
 
   /** Messages that arrived and were not handed out. */
   get pending(): number {
-    return this.#queue.length
+    return this.#inbox.length
+  }
+
+  /** One-way messages of Consumers that are gone, dropped because more than `maxBufferedBytes` of them waited. */
+  get droppedMessages(): number {
+    return this.#inbox.dropped
   }
 
   /** Consumers joined with this Provider. */
@@ -199,10 +206,10 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
       this.refusedMessages++
       void handled(request.fail(decodeFailure(bytes, start, end, false)))
       request.consumed()
-    } else if (this.#handler && this.#running < this.#concurrency && this.#queue.length === 0) {
+    } else if (this.#handler && this.#running < this.#concurrency && this.#inbox.length === 0) {
       this.#run(this.#handler, request)
     } else {
-      this.#queue.push(request)
+      this.#inbox.push(request)
       if (this.#receivers.length > 0) this.#receivers.shift()?.resolve(this.#next())
     }
   }
@@ -227,7 +234,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   gone(stream: Stream, error: SignalboxError | undefined): void {
     this.#streams.get(stream)?.drop(error)
     this.#left(stream)
-    this.#queue.keep((request) => !request.isCancelled)
+    this.#inbox.orphan(stream)
   }
 
   /** @internal */
@@ -248,7 +255,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
       if (error) receiver.reject(error)
       else receiver.resolve(undefined)
     }
-    this.#queue.clear()
+    this.#inbox.clear()
     for (const answering of this.#streams.values()) answering.drop(socketError('CLOSED'))
     this.#streams.clear()
     this.#drained?.resolve()
@@ -259,21 +266,17 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     if (this.#streams.size === 0) this.#drained?.resolve()
   }
 
-  /** The next message that is still wanted. */
   #next(): Request | undefined {
-    for (let request = this.#queue.shift(); request; request = this.#queue.shift()) {
-      request.consumed()
-      if (!request.isCancelled) return request
-    }
-    return undefined
+    const request = this.#inbox.shift()
+    request?.consumed()
+    return request
   }
 
   #serveMore(): void {
     while (this.#handler && this.#running < this.#concurrency) {
-      const request = this.#queue.shift()
+      const request = this.#inbox.shift()
       if (request === undefined) return
-      if (request.isCancelled) request.consumed()
-      else this.#run(this.#handler, request)
+      this.#run(this.#handler, request)
     }
   }
 

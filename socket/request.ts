@@ -48,6 +48,16 @@ export class Request {
     return this.#answerer.stream.peer
   }
 
+  /** Bytes of the payload. */
+  get size(): number {
+    return this.#end - this.#start
+  }
+
+  /** @internal Whether it came on that stream. */
+  isOf(stream: Stream): boolean {
+    return this.#answerer.stream === stream
+  }
+
   /** Whether nobody waits for an answer. */
   get isOneWay(): boolean {
     return this.id === 0

@@ -35,6 +35,8 @@ export interface ServerStats {
   readonly lateFrames: number
   /** Links and channel ends that were refused since the start. */
   readonly refused: number
+  /** Links that ended with an error since the start: lost, silent, too slow, or misbehaving. */
+  readonly broken: number
 }
 
 export class Server implements AsyncDisposable {
@@ -46,6 +48,7 @@ export class Server implements AsyncDisposable {
   #listeners: Listener[] = []
   #lastLinkId = 0
   #refused = 0
+  #broken = 0
   #empty: Deferred<void> | undefined
   #closing: Promise<void> | undefined
 
@@ -96,7 +99,7 @@ export class Server implements AsyncDisposable {
 
   stats(): ServerStats {
     const { channels, streams, lateFrames } = this.switchboard
-    return { links: this.#links.size, channels, streams, lateFrames, refused: this.#refused }
+    return { links: this.#links.size, channels, streams, lateFrames, refused: this.#refused, broken: this.#broken }
   }
 
   /** Stops accepting, lets streams finish for `graceMs`, then cuts what is left. Never rejects. */
@@ -125,6 +128,7 @@ export class Server implements AsyncDisposable {
   /** @internal */
   tell(event: ServerEvent): void {
     if (event.type === 'refused') this.#refused++
+    if (event.type === 'link-close' && event.code !== undefined) this.#broken++
     this.settings.observe?.(event)
   }
 

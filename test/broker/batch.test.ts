@@ -4,12 +4,12 @@ import { describe, expect, it } from 'vitest'
 import { BatchHeader, batchHeaderBytes, nextRecord, readU64, withoutFirst, writeU64 } from '../../broker/batch.ts'
 import { ReceivedBatch } from '../../broker/message.ts'
 import { SignalboxError } from '../../socket/errors.ts'
-import { batchOf, join, lying, numbered } from './batches.ts'
+import { batchOf, join, jsonValue, lying, numbered } from './batches.ts'
 
 const text = (maxLength: number) => fc.string({ minLength: 1, maxLength, unit: 'grapheme' })
 const count = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })
 const entry = fc.record({
-  value: fc.oneof(fc.jsonValue(), fc.uint8Array({ maxLength: 100 })),
+  value: fc.oneof(jsonValue(), fc.uint8Array({ maxLength: 100 })),
   attributes: fc.option(fc.record({ id: text(10), headers: fc.dictionary(text(5), text(5)) }), { nil: undefined }),
 })
 const content = fc.record({

@@ -1,4 +1,5 @@
 /** Record batches for tests, made from what is in them, and what is in a batch as plain values. */
+import fc from 'fast-check'
 import { BatchHeader, encodeHeading, nextRecord, RecordFlag, seal, stamp } from '../../broker/batch.ts'
 import { encodeValue } from '../../broker/codec.ts'
 import type { Attributes } from '../../broker/message.ts'
@@ -66,3 +67,6 @@ function u32(value: number): Uint8Array {
   new DataView(bytes.buffer).setUint32(0, value, true)
   return bytes
 }
+
+/** What JSON can carry, but for a key that msgpack's decoder refuses, and rightly. */
+export const jsonValue = () => fc.jsonValue().filter((value) => !JSON.stringify(value).includes('__proto__'))
