@@ -9,6 +9,8 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 20_000,
     pool: 'forks',
+    // Most tests wait for sockets and child processes, so a few more than there are cores finish sooner.
+    maxWorkers: 3,
     reporters: ['default'],
   },
 })

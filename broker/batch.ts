@@ -16,7 +16,7 @@
  *
  * A record: u32 payload length, u8 flags, with attributes a u32 length and their bytes, then the payload.
  */
-import { decodeText, readU32, slice, writeU32 } from '#socket'
+import { decodeText, readU32, slice, writeU32 } from '#base/bytes'
 import { brokerError } from './errors.ts'
 
 export const batchHeaderBytes = 56

@@ -5,17 +5,11 @@
  * another broker has taken the place of the first, every subscription is made again, on a new channel, and goes on
  * from what it has seen.
  */
-import {
-  type Clock,
-  type Consumer,
-  handled,
-  type Link,
-  newId,
-  type Provider,
-  type Request,
-  SignalboxError,
-  socketError,
-} from '#socket'
+import type { Clock } from '#base/clock'
+import { handled } from '#base/deferred'
+import { SignalboxError, socketError } from '#base/errors'
+import { newId } from '#base/identifier'
+import type { Consumer, Link, Provider, Request } from '#socket'
 import { Names } from './names.ts'
 import {
   limitDefaults,

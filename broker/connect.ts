@@ -3,7 +3,8 @@
  *
  * Floor 7.
  */
-import { Link, linkDefaults, newId } from '#socket'
+import { newId } from '#base/identifier'
+import { Link, linkDefaults } from '#socket'
 import { Client, type ClientSettings } from './client.ts'
 import { brokerChannel, type ClientOptions, verifyClientOptions } from './options.ts'
 import { StatusFeed } from './status.ts'

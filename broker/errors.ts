@@ -4,7 +4,7 @@
  * Floor 0. Numbers 4xxx on the wire: they concern one broker request and leave the link alone.
  * `docs/errors.md` is kept in step with this table by a test.
  */
-import { type ErrorEntry, type ErrorExtras, SignalboxError } from '#socket'
+import { type ErrorEntry, type ErrorExtras, SignalboxError } from '#base/errors'
 
 export const brokerErrors = {
   INVALID_TOPIC: {

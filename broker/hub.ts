@@ -4,7 +4,10 @@
  * Floor 6. Written with Consumers and Providers alone: it does not know whether its server is in this process. For
  * each batch it reads the header, finds the topic, stamps it, and passes the same bytes on; it decodes no message.
  */
-import { type Clock, handled, type Link, type PeerInfo, type Provider, type Request, slice } from '#socket'
+import { slice } from '#base/bytes'
+import type { Clock } from '#base/clock'
+import { handled } from '#base/deferred'
+import type { Link, PeerInfo, Provider, Request } from '#socket'
 import { BatchHeader, stamp } from './batch.ts'
 import { type Held, Pacer } from './delivery/pacing.ts'
 import { Parcel } from './delivery/parcel.ts'

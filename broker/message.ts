@@ -3,7 +3,7 @@
  *
  * Floor 2. Nothing is decoded before it is touched: a message is a place in its batch.
  */
-import { readU32, slice } from '#socket'
+import { readU32, slice } from '#base/bytes'
 import { type BatchHeader, nextRecord, RecordFlag, recordHeaderBytes } from './batch.ts'
 import { decodeValue } from './codec.ts'
 import { brokerError } from './errors.ts'

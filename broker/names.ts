@@ -4,7 +4,7 @@
  * Floor 0, pure. A cache with one place per hash: a name that collides takes the place over, so nobody can make it
  * slow or large by choosing names.
  */
-import { decodeText } from '#socket'
+import { decodeText } from '#base/bytes'
 
 interface Name {
   readonly bytes: Uint8Array

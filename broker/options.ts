@@ -12,13 +12,11 @@ import {
   isOneOf,
   isSignal,
   isText,
-  type LinkOptions,
-  linkRules,
   type Rule,
   type Rules,
-  type ServerOptions,
   verify,
-} from '#socket'
+} from '#base/verify'
+import { type LinkOptions, linkRules, type ServerOptions } from '#socket'
 import type { Headers } from './message.ts'
 import { checkPattern } from './topics.ts'
 import type { From } from './wire.ts'

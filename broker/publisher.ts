@@ -6,21 +6,12 @@
  * slab and leave together, as a parcel. Without credit parcels wait here, up to `maxBufferedBytes`; then publishing is
  * refused (BUFFER_FULL).
  */
-import {
-  allocate,
-  type Clock,
-  type Consumer,
-  copy,
-  type Deferred,
-  deferred,
-  encodeText,
-  Fifo,
-  handled,
-  maxFrameBytes,
-  slice,
-  socketError,
-  writeU32,
-} from '#socket'
+import { allocate, copy, encodeText, slice, writeU32 } from '#base/bytes'
+import type { Clock } from '#base/clock'
+import { type Deferred, deferred, handled } from '#base/deferred'
+import { socketError } from '#base/errors'
+import { Fifo } from '#base/fifo'
+import { type Consumer, maxFrameBytes } from '#socket'
 import { batchHeaderBytes, encodeHeading, RecordFlag, recordHeaderBytes, seal } from './batch.ts'
 import { encodeShared, encodeValue } from './codec.ts'
 import type { Attributes } from './message.ts'

@@ -5,7 +5,7 @@
  * read, so the stream's window bounds what is held. The other policies give credit back at once and hold `buffer`
  * messages; they act when `enforce` is called, once per turn, so a loop that keeps up loses nothing to a burst.
  */
-import { Fifo } from '#socket'
+import { Fifo } from '#base/fifo'
 import { brokerError } from './errors.ts'
 import type { Message, ReceivedBatch } from './message.ts'
 import type { Overflow } from './options.ts'

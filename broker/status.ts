@@ -4,7 +4,8 @@
  * Floor 3. Each listener has a bounded queue of its own; one that does not read loses the oldest events, and the next
  * it reads says how many.
  */
-import { type Deferred, deferred, Fifo } from '#socket'
+import { type Deferred, deferred } from '#base/deferred'
+import { Fifo } from '#base/fifo'
 import type { Gap } from './wire.ts'
 
 export interface Status {

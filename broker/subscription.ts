@@ -4,7 +4,9 @@
  * Floor 5. States: open -> (draining ->) over. `break`, `close()`, `await using` and its signal end the loop normally;
  * what broke it is thrown from the loop, after what was queued.
  */
-import { type Clock, type Deferred, deferred, handled, type Request } from '#socket'
+import type { Clock } from '#base/clock'
+import { type Deferred, deferred, handled } from '#base/deferred'
+import type { Request } from '#socket'
 import { BatchHeader } from './batch.ts'
 import { type Message, ReceivedBatch, type ReceivedParcel } from './message.ts'
 import type { Names } from './names.ts'

@@ -7,7 +7,7 @@
  * - Names are compared code unit by code unit. There is no Unicode normalisation and no case folding: two spellings of
  *   one accented letter are two names.
  */
-import type { SignalboxError } from '#socket'
+import type { SignalboxError } from '#base/errors'
 import { type BrokerErrorCode, brokerError } from './errors.ts'
 
 /** The longest topic name or pattern, in bytes of UTF-8. */

@@ -3,7 +3,9 @@
  *
  * Floor 0.
  */
-import { type Clock, deferred, socketError } from '#socket'
+import type { Clock } from '#base/clock'
+import { deferred } from '#base/deferred'
+import { socketError } from '#base/errors'
 
 /** Settles as `promise` does, or rejects with TIMEOUT or ABORTED before. What it waited for goes on. */
 export async function bounded<T>(

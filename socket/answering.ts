@@ -1,17 +1,18 @@
 /**
  * The Provider's side of one stream: which requests are open, and the answers on their way.
  *
- * Floor 5. Once the Consumer begins nothing new and every request is answered, it ends the stream in good order.
+ * Floor 4. Once the Consumer begins nothing new and every request is answered, it ends the stream in good order.
  */
+
+import { type SignalboxError, socketError } from '#base/errors'
+import { invalid } from '#base/verify'
 import { Backlog } from './backlog.ts'
-import { type SignalboxError, socketError } from './errors.ts'
 import { encodeFailure } from './failure.ts'
 import { Flag, maxFrameBytes } from './frame.ts'
 import type { LinkSettings } from './options.ts'
 import { Post } from './outgoing.ts'
 import type { Answerer, Request } from './request.ts'
 import type { Stream } from './stream.ts'
-import { invalid } from './verify.ts'
 
 const failed = Flag.REPLY | Flag.FAIL
 

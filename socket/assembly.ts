@@ -1,12 +1,12 @@
 /**
  * Puts the fragments of one large payload together.
  *
- * Floor 2, pure. Its length is judged before its first byte: one over the limit is thrown away as it comes, so that
+ * Floor 1, pure. Its length is judged before its first byte: one over the limit is thrown away as it comes, so that
  * its sender gets an error and nothing else on the link is lost. Fragments are kept as they came and copied once, at
  * the end; nothing is reserved for bytes that were only announced.
  */
-import { join, slice } from './bytes.ts'
-import { socketError } from './errors.ts'
+import { join, slice } from '#base/bytes'
+import { socketError } from '#base/errors'
 import { headerBytes, maxFrameBytes } from './frame.ts'
 
 export class Assembly {

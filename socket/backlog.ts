@@ -1,13 +1,14 @@
 /**
  * Messages that wait for credit, bounded in bytes.
  *
- * Floor 4. Three lines: what must keep its order, small messages that go as soon as there is room, and large ones, which the
+ * Floor 3. Three lines: what must keep its order, small messages that go as soon as there is room, and large ones, which the
  * small do not wait for. They take turns, so none starves another. A message given up makes room at once, so that
  * waiting without a peer cannot pile up.
  */
+
+import { socketError } from '#base/errors'
+import { Fifo } from '#base/fifo'
 import { costOf } from './credit.ts'
-import { socketError } from './errors.ts'
-import { Fifo } from './fifo.ts'
 import { maxFrameBytes } from './frame.ts'
 import type { Outgoing, Stream } from './stream.ts'
 

@@ -1,21 +1,22 @@
 /**
  * One persistent connection to a server: handshake, channel ends, streams, and coming back after a loss.
  *
- * Floor 5. States: connecting -> open -> (lost -> connecting ...) -> closed. The channel ends outlive any one
+ * Floor 4. States: connecting -> open -> (lost -> connecting ...) -> closed. The channel ends outlive any one
  * transport connection and are reopened on each; streams do not. Everything that waits is settled when it closes.
  */
+
+import { none } from '#base/bytes'
+import type { Cancel } from '#base/clock'
+import { type Deferred, deferred, handled } from '#base/deferred'
+import { isTerminal, type SignalboxError, socketError } from '#base/errors'
+import { newId } from '#base/identifier'
 import { nextDelayMs } from './backoff.ts'
-import { none } from './bytes.ts'
-import type { Cancel } from './clock.ts'
 import { GrowthBudget } from './credit.ts'
 import { Deadlines } from './deadlines.ts'
-import { type Deferred, deferred, handled } from './deferred.ts'
-import { isTerminal, type SignalboxError, socketError } from './errors.ts'
 import { decodeFailure, encodeFailure } from './failure.ts'
 import { firstStreamKind, Kind, maxFrameBytes } from './frame.ts'
 import { decodePeer, decodeWelcome, encodeHello, encodeOpen, maxHelloBytes, type Open } from './handshake.ts'
 import { startHeartbeat } from './heartbeat.ts'
-import { newId } from './identifier.ts'
 import { defined, type LinkEvent, type LinkSettings, reconnectDefaults } from './options.ts'
 import { Pump } from './pump.ts'
 import { Stream, type StreamHost, type StreamOwner } from './stream.ts'

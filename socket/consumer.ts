@@ -1,15 +1,17 @@
 /**
  * The calling side of a channel: requests with answers, and one-way messages.
  *
- * Floor 7. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
+ * Floor 6. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
  * unanswered. Without a stream, or without credit, messages wait in order, bounded by `maxBufferedBytes`.
  */
+
+import { slice } from '#base/bytes'
+import { type Deferred, deferred, handled } from '#base/deferred'
+import { type SignalboxError, socketError } from '#base/errors'
+import { invalid, verify } from '#base/verify'
 import { Backlog } from './backlog.ts'
-import { slice } from './bytes.ts'
 import type { Connection } from './connection.ts'
-import { type Deferred, deferred, handled } from './deferred.ts'
 import { connectionTo } from './dial.ts'
-import { type SignalboxError, socketError } from './errors.ts'
 import { decodeFailure } from './failure.ts'
 import { Flag, maxFrameBytes } from './frame.ts'
 import { isChannelId, type Open } from './handshake.ts'
@@ -24,7 +26,6 @@ import {
 } from './options.ts'
 import { Call, Post } from './outgoing.ts'
 import type { Stream } from './stream.ts'
-import { invalid, verify } from './verify.ts'
 
 /** `observe` is the link's here. */
 export type ConsumerConnectOptions = LinkOptions & Omit<ConsumerOptions, 'observe'>

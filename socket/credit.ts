@@ -1,7 +1,7 @@
 /**
  * Credit: how many bytes the other side of a stream may send.
  *
- * Floor 2, pure. The receiver owns the window. It grants it at the start and gives it back as the application
+ * Floor 1, pure. The receiver owns the window. It grants it at the start and gives it back as the application
  * consumes, not as bytes arrive, so what lies unread is bounded by the window. The window begins small and doubles
  * when it was the bottleneck (the sender ran out, yet nothing is unread here), within the stream's limit and a budget
  * that all streams of a link share; so a thousand quiet streams cost little and one busy stream is not slowed down.

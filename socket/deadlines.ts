@@ -1,10 +1,10 @@
 /**
  * One timer for any number of deadlines: a wheel of slots, each a list of what is due there.
  *
- * Floor 1. Adding and removing cost the same however many there are, and make no object and no timer. A deadline is
+ * Floor 0. Adding and removing cost the same however many there are, and make no object and no timer. A deadline is
  * kept to within two ticks, always late and never early. The timer runs only while something is waiting.
  */
-import type { Cancel, Clock } from './clock.ts'
+import type { Cancel, Clock } from '#base/clock'
 
 const tickMs = 10
 const slots = 512

@@ -1,12 +1,12 @@
 /**
  * Cuts a stream of byte chunks into frames, without copying those that lie whole in a chunk.
  *
- * Floor 2, pure. A length is judged as soon as its header is there and before a byte of the payload is kept, so a
+ * Floor 1, pure. A length is judged as soon as its header is there and before a byte of the payload is kept, so a
  * decoder never holds more than one frame of `maxFrameBytes`. A frame that is split over chunks is put together in an
  * array of its own; every byte is copied at most once.
  */
-import { allocate, copy, readU32 } from './bytes.ts'
-import { socketError } from './errors.ts'
+import { allocate, copy, readU32 } from '#base/bytes'
+import { socketError } from '#base/errors'
 import { type FrameSink, headerBytes, isKnownHeader } from './frame.ts'
 
 export class Decoder {

@@ -1,7 +1,7 @@
 /**
  * Makes a connection to the server at an address.
  *
- * Floor 6.
+ * Floor 5.
  */
 import { Connection } from './connection.ts'
 import { type LinkOptions, linkSettings } from './options.ts'

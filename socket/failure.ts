@@ -1,10 +1,10 @@
 /**
  * Errors on the wire: what crosses is a number, a code and a message, never a stack.
  *
- * Floor 1, pure. [SOCK 8]
+ * Floor 0, pure. [SOCK 8]
  */
-import { decodeText, encodeText } from './bytes.ts'
-import { SignalboxError, socketErrors } from './errors.ts'
+import { decodeText, encodeText } from '#base/bytes'
+import { SignalboxError, socketErrors } from '#base/errors'
 
 const maxMessageChars = 2_000
 

@@ -1,7 +1,7 @@
 /**
  * The frame: sixteen bytes of header at fixed places, then a payload. PROTOCOL.md has the clauses.
  *
- * Floor 1, pure. Numbers are little-endian. Byte shifts on a `Uint8Array` are used instead of a `DataView`, because
+ * Floor 0, pure. Numbers are little-endian. Byte shifts on a `Uint8Array` are used instead of a `DataView`, because
  * a header is read from buffers that come and go, and a view for each would cost more than the reading.
  *
  *   0  u32  payload length       8  u32  stream (or channel end)
@@ -10,7 +10,7 @@
  *   6  u16  zero
  */
 
-import { writeU32 } from './bytes.ts'
+import { writeU32 } from '#base/bytes'
 
 export const headerBytes = 16
 

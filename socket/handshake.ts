@@ -1,13 +1,13 @@
 /**
  * The frames that open links, channel ends and streams carry small JSON objects; here they are written and judged.
  *
- * Floor 2, pure. What a peer sent is checked field by field: a wrong one is BAD_FRAME, nothing is passed on unread.
+ * Floor 1, pure. What a peer sent is checked field by field: a wrong one is BAD_FRAME, nothing is passed on unread.
  * [SOCK 3]
  */
-import { decodeText, encodeText } from './bytes.ts'
-import { socketError } from './errors.ts'
+import { decodeText, encodeText } from '#base/bytes'
+import { socketError } from '#base/errors'
+import { invalid, isObject } from '#base/verify'
 import type { Identity, PeerInfo, Role } from './peer.ts'
-import { invalid, isObject } from './verify.ts'
 
 /** First in every HELLO. A server that speaks another version says so and closes. */
 export const magic = 'signalbox'

@@ -1,13 +1,13 @@
 /**
  * Finds peers that are gone without saying so. Judged by bytes received, whatever they are.
  *
- * Floor 3. A check every half interval: after one without input a PING goes out, after three the peer counts as gone;
+ * Floor 2. A check every half interval: after one without input a PING goes out, after three the peer counts as gone;
  * that is between 1.5 and 2 intervals after its last byte. A frame begun and not finished for that long is a peer that
  * drips. When this process itself was held up, nothing is judged: what the peer sent may still lie unread. [SOCK 7]
  */
-import { none } from './bytes.ts'
-import type { Cancel, Clock } from './clock.ts'
-import { socketError } from './errors.ts'
+import { none } from '#base/bytes'
+import type { Cancel, Clock } from '#base/clock'
+import { socketError } from '#base/errors'
 import { Kind } from './frame.ts'
 import type { Port } from './transport/port.ts'
 

@@ -1,10 +1,10 @@
 /**
  * Messages that a Provider has received and not handed out.
  *
- * Floor 5. The windows of its streams bound what they put here. One-way messages outlive their stream, so what dead
+ * Floor 4. The windows of its streams bound what they put here. One-way messages outlive their stream, so what dead
  * streams have left has a bound of its own: beyond it the oldest of those are dropped, and counted.
  */
-import { Fifo } from './fifo.ts'
+import { Fifo } from '#base/fifo'
 import type { Request } from './request.ts'
 import type { Stream } from './stream.ts'
 

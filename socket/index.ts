@@ -1,13 +1,10 @@
-/** The public names of the socket layer. Floor 10. */
-export { allocate, copy, decodeText, encodeText, readU32, slice, writeU32 } from './bytes.ts'
-export { type Cancel, type Clock, systemClock } from './clock.ts'
+/** The public names of the socket layer. Floor 9. */
+export { type Cancel, type Clock, systemClock } from '#base/clock'
+export { type ErrorEntry, type ErrorExtras, SignalboxError, socketErrors } from '#base/errors'
+export { newId } from '#base/identifier'
 export { Consumer } from './consumer.ts'
-export { type Deferred, deferred, handled } from './deferred.ts'
-export { type ErrorEntry, type ErrorExtras, SignalboxError, socketError, socketErrors } from './errors.ts'
 export { RemoteError } from './failure.ts'
-export { Fifo } from './fifo.ts'
 export { maxFrameBytes } from './frame.ts'
-export { newId } from './identifier.ts'
 export { Link, type LinkStats } from './link.ts'
 export type {
   ConsumerOptions,
@@ -27,17 +24,3 @@ export type { Identity, LinkInfo, PeerInfo, Role } from './peer.ts'
 export { type Answer, type Handler, Provider } from './provider.ts'
 export { Request } from './request.ts'
 export { Server, type ServerStats } from './server.ts'
-export {
-  invalid,
-  isBoolean,
-  isFunction,
-  isInteger,
-  isNumber,
-  isObject,
-  isOneOf,
-  isSignal,
-  isText,
-  type Rule,
-  type Rules,
-  verify,
-} from './verify.ts'

@@ -1,11 +1,12 @@
 /**
  * A link: one shared persistent connection that carries any number of channels.
  *
- * Floor 8. Links share nothing with each other.
+ * Floor 7. Links share nothing with each other.
  */
+
+import { handled } from '#base/deferred'
 import type { Connection } from './connection.ts'
 import { Consumer } from './consumer.ts'
-import { handled } from './deferred.ts'
 import { connectionTo, newConnection } from './dial.ts'
 import type { ConsumerOptions, LinkOptions, ProviderOptions } from './options.ts'
 import { Provider } from './provider.ts'

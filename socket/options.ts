@@ -1,11 +1,9 @@
 /**
  * Every option of the socket layer: its meaning, unit, default and bounds.
  *
- * Floor 2. A unit ends the name. Defaults are frozen; `verify` refuses what is unknown or out of range.
+ * Floor 1. A unit ends the name. Defaults are frozen; `verify` refuses what is unknown or out of range.
  */
-import { type Clock, systemClock } from './clock.ts'
-import { maxFrameBytes } from './frame.ts'
-import type { Identity, LinkInfo, Role } from './peer.ts'
+import { type Clock, systemClock } from '#base/clock'
 import {
   invalid,
   isAnything,
@@ -20,7 +18,9 @@ import {
   isText,
   type Rules,
   verify,
-} from './verify.ts'
+} from '#base/verify'
+import { maxFrameBytes } from './frame.ts'
+import type { Identity, LinkInfo, Role } from './peer.ts'
 
 /** TLS settings, passed to `node:tls` as they are: `key`, `cert`, `ca`, `requestCert`, `servername` ... */
 export type TlsOptions = Readonly<Record<string, unknown>>

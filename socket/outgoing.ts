@@ -1,10 +1,11 @@
 /**
  * What a Consumer has under way: a one-way message that waits to leave, or a request that waits for its answer.
  *
- * Floor 4. Each settles its promise exactly once.
+ * Floor 3. Each settles its promise exactly once.
  */
+
+import { type Deferred, deferred } from '#base/deferred'
 import { Deadline } from './deadlines.ts'
-import { type Deferred, deferred } from './deferred.ts'
 import type { Outgoing, Stream } from './stream.ts'
 
 /** A one-way message. */

@@ -1,16 +1,18 @@
 /**
  * The answering side of a channel: requests by `for await`, by `receive()`, or pushed to a handler.
  *
- * Floor 7. What arrives waits in one queue, bounded by the windows of the streams it came on: a Provider that does not
+ * Floor 6. What arrives waits in one queue, bounded by the windows of the streams it came on: a Provider that does not
  * read returns no credit, and its Consumers stop.
  */
+
+import { type Deferred, deferred, handled } from '#base/deferred'
+import { type SignalboxError, socketError } from '#base/errors'
+import { Fifo } from '#base/fifo'
+import { invalid, verify } from '#base/verify'
 import { Answering } from './answering.ts'
 import type { Connection } from './connection.ts'
-import { type Deferred, deferred, handled } from './deferred.ts'
 import { connectionTo } from './dial.ts'
-import { type SignalboxError, socketError } from './errors.ts'
 import { decodeFailure } from './failure.ts'
-import { Fifo } from './fifo.ts'
 import { Flag } from './frame.ts'
 import { isChannelId, type Open } from './handshake.ts'
 import { Inbox } from './inbox.ts'
@@ -25,7 +27,6 @@ import {
 } from './options.ts'
 import { Request } from './request.ts'
 import type { Stream } from './stream.ts'
-import { invalid, verify } from './verify.ts'
 
 /** What a handler may give: the answer, or nothing for a one-way message. */
 export type Answer = Uint8Array | undefined

@@ -1,10 +1,10 @@
 /**
  * Sends the fragments of large payloads, a few of each stream in turn, as fast as the port takes them.
  *
- * Floor 4. Between two rounds the event loop turns, so that small messages of other streams go out between fragments.
+ * Floor 3. Between two rounds the event loop turns, so that small messages of other streams go out between fragments.
  */
-import type { Clock } from './clock.ts'
-import { Fifo } from './fifo.ts'
+import type { Clock } from '#base/clock'
+import { Fifo } from '#base/fifo'
 import type { Stream } from './stream.ts'
 import type { Port } from './transport/port.ts'
 

@@ -1,10 +1,10 @@
 /**
  * A message as its Provider sees it: a request to answer, or a one-way message.
  *
- * Floor 4. Its credit goes back to the Consumer when the application is done with it: when it is handed out by the
+ * Floor 3. Its credit goes back to the Consumer when the application is done with it: when it is handed out by the
  * iterator, when the handler of `serve` has settled, or when `release()` is called after `hold()`.
  */
-import { slice } from './bytes.ts'
+import { slice } from '#base/bytes'
 import { encodeFailure } from './failure.ts'
 import { Flag } from './frame.ts'
 import type { PeerInfo } from './peer.ts'

@@ -1,12 +1,12 @@
 /**
  * The server's side of one link: handshake, channel ends, liveness, and its end.
  *
- * Floor 4. States: greeting (only HELLO is taken, for `handshakeTimeoutMs`) -> open -> over. Whatever a peer sends, it
+ * Floor 3. States: greeting (only HELLO is taken, for `handshakeTimeoutMs`) -> open -> over. Whatever a peer sends, it
  * gets an error with a code and its own link is closed; nobody else notices.
  */
-import { none } from './bytes.ts'
-import type { Cancel } from './clock.ts'
-import { type SignalboxError, type SocketErrorCode, socketError } from './errors.ts'
+import { none } from '#base/bytes'
+import type { Cancel } from '#base/clock'
+import { type SignalboxError, type SocketErrorCode, socketError } from '#base/errors'
 import { decodeFailure, encodeFailure } from './failure.ts'
 import { firstStreamKind, Kind, maxFrameBytes } from './frame.ts'
 import { decodeHello, decodeOpen, encodeWelcome, maxHelloBytes, type Open, plainIdentity } from './handshake.ts'

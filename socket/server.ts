@@ -1,12 +1,12 @@
 /**
  * The server: a switchboard that links connect to.
  *
- * Floor 9. It routes frames by channel and knows nothing of topics.
+ * Floor 8. It routes frames by channel and knows nothing of topics.
  */
-import type { Cancel } from './clock.ts'
+import type { Cancel } from '#base/clock'
+import { type Deferred, deferred, handled } from '#base/deferred'
+import { socketError } from '#base/errors'
 import { Connection } from './connection.ts'
-import { type Deferred, deferred, handled } from './deferred.ts'
-import { socketError } from './errors.ts'
 import { Link } from './link.ts'
 import {
   type LinkOptions,

@@ -1,15 +1,16 @@
 /**
  * One consumer-provider pairing as either side sees it: credit, fragments, half-close and reset.
  *
- * Floor 3. In each direction at most one fragmented payload is on its way at a time; whole messages that need not keep
+ * Floor 2. In each direction at most one fragmented payload is on its way at a time; whole messages that need not keep
  * order pass between its fragments. So a stream holds at most a window of unread messages and one unfinished one.
  * END says that a side begins nothing new; answers still go. RESET, by either side, is the end; without a payload it is
  * the Provider's good end: everything was answered. A stream that is over never comes back. [SOCK 5]
  */
+
+import { none, readU32, writeU32 } from '#base/bytes'
+import { type SignalboxError, socketError } from '#base/errors'
 import { type Assembly, beginAssembly } from './assembly.ts'
-import { none, readU32, writeU32 } from './bytes.ts'
 import { costOf, type GrowthBudget, ReceiveWindow } from './credit.ts'
-import { type SignalboxError, socketError } from './errors.ts'
 import { decodeFailure, encodeFailure } from './failure.ts'
 import { Flag, Kind, maxFrameBytes } from './frame.ts'
 import { initialWindowBytes, type LinkSettings } from './options.ts'

@@ -1,12 +1,12 @@
 /**
  * The switchboard: which channel ends are open, which of them are joined, and where a frame goes.
  *
- * Floor 3. A channel joins each of its Consumers with each of its Providers by a stream, which has a number of its own
+ * Floor 2. A channel joins each of its Consumers with each of its Providers by a stream, which has a number of its own
  * on either link. A frame is sent on by writing the other number into its header; the switchboard knows nothing of
  * what it carries, and nothing waits here. [SOCK 4]
  */
-import { none } from './bytes.ts'
-import { type SocketErrorCode, socketError } from './errors.ts'
+import { none } from '#base/bytes'
+import { type SocketErrorCode, socketError } from '#base/errors'
 import { encodeFailure } from './failure.ts'
 import { headerBytes, Kind, rewriteStream } from './frame.ts'
 import { encodePeer, type Open } from './handshake.ts'

@@ -111,7 +111,7 @@ describe('the package', { timeout: 60_000 }, () => {
     const other = files.filter(
       (path) =>
         !/^(package\.json|LICENSE|(README|CHANGELOG|(socket|broker)\/PROTOCOL)\.md|docs\/.*)$/.test(path) &&
-        !/^dist\/(socket|broker)\/.*\.(js|d\.ts)$/.test(path),
+        !/^dist\/(base|socket|broker)\/.*\.(js|d\.ts)$/.test(path),
     )
     expect(other).toEqual([])
   })
@@ -124,7 +124,8 @@ describe('the package', { timeout: 60_000 }, () => {
     const text = JSON.stringify({ exports, imports }, (key, value) => (key === 'signalbox-source' ? undefined : value))
     const targets = [...text.matchAll(/"\.\/([^"]*\.[a-z]+)"(?!:)/g)].map((match) => match[1])
     expect(targets).toContain('dist/broker/index.js')
-    expect(files).toEqual(expect.arrayContaining(targets))
+    // A pattern leads to every file of a folder.
+    expect(files).toEqual(expect.arrayContaining(targets.filter((target) => !target?.includes('*'))))
   })
 
   it('publishes and receives a message in plain node, and lets the process end', async (context) => {

@@ -5,7 +5,9 @@
  * the oldest messages go, and a notice of the gap takes their place, before anything later. One subscription's outbox
  * never waits for another's.
  */
-import { type Consumer, type Deferred, deferred, Fifo, handled, maxFrameBytes } from '#socket'
+import { type Deferred, deferred, handled } from '#base/deferred'
+import { Fifo } from '#base/fifo'
+import { type Consumer, maxFrameBytes } from '#socket'
 import { encodeGaps, type Gap } from '../wire.ts'
 import type { Parcel } from './parcel.ts'
 

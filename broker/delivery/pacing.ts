@@ -6,7 +6,8 @@
  * holds nobody back, so a subscriber that sleeps or hangs costs the others one short pause at most; what it cannot take
  * is dropped at its limit, as a gap.
  */
-import type { Cancel, Clock, Request } from '#socket'
+import type { Cancel, Clock } from '#base/clock'
+import type { Request } from '#socket'
 import type { Outbox } from './outbox.ts'
 
 /**

@@ -3,7 +3,7 @@
  *
  * Floor 3, pure. The batches lie one after the other in the bytes that the publisher sent.
  */
-import { slice } from '#socket'
+import { slice } from '#base/bytes'
 import { BatchHeader, withoutFirst } from '../batch.ts'
 import type { Gap } from '../wire.ts'
 

@@ -3,7 +3,7 @@
  *
  * Floor 2, pure. Batches are kept as they are; only the oldest is cut to the exact number when it is read.
  */
-import { Fifo } from '#socket'
+import { Fifo } from '#base/fifo'
 import { BatchHeader, withoutFirst } from '../batch.ts'
 
 /** A batch with the numbers that it was stamped with. */

@@ -1,9 +1,9 @@
 /**
  * Addresses as text: `tcp://host:port`, `tls://host:port`, `unix:/path`.
  *
- * Floor 1, pure.
+ * Floor 0, pure.
  */
-import { socketError } from '../errors.ts'
+import { socketError } from '#base/errors'
 
 export type Address =
   | { readonly transport: 'tcp' | 'tls'; readonly host: string; readonly port: number }

@@ -1,11 +1,11 @@
 /**
  * A pair of ports joined in memory: what is sent on one is at once with the owner of the other. No socket, no copy.
  *
- * Floor 3. The owner is called within `send`, so it must be ready for an answer before it sends.
+ * Floor 2. The owner is called within `send`, so it must be ready for an answer before it sends.
  */
 
-import { readU32 } from '../bytes.ts'
-import type { Clock } from '../clock.ts'
+import { readU32 } from '#base/bytes'
+import type { Clock } from '#base/clock'
 import { headerBytes } from '../frame.ts'
 import type { Port, PortOwner } from './port.ts'
 

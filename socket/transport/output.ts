@@ -1,11 +1,11 @@
 /**
  * Gathers frames into few large pieces for the operating system.
  *
- * Floor 2, pure. Small frames are copied one after the other into a slab; large payloads go out by reference between
+ * Floor 1, pure. Small frames are copied one after the other into a slab; large payloads go out by reference between
  * two pieces of slab. Frames relayed from one received chunk that lie side by side in it stay one run and are sent as
  * one slice. (A system call for each frame, or a writev of many small slices, costs several times as much.) Slabs are borrowed for a turn, so that idle connections hold none.
  */
-import { allocate, copy } from '../bytes.ts'
+import { allocate, copy } from '#base/bytes'
 import { headerBytes, writeHeader } from '../frame.ts'
 
 /** Twice what is sent at a time, so that one piece is enough for it. */

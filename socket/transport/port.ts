@@ -1,7 +1,7 @@
 /**
  * The contract of a transport: one connection that carries frames. A suite in test/ runs on every implementation.
  *
- * Floor 2. What is sent goes out in order and together, at the end of the turn of the event loop or earlier when much
+ * Floor 1. What is sent goes out in order and together, at the end of the turn of the event loop or earlier when much
  * has gathered; `send` and `relay` never fail and never block. Whoever sends watches `isCongested` and `buffered`.
  * Bytes handed over belong to the port until they are out; bytes received belong to the owner.
  */

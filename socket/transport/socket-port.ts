@@ -1,10 +1,10 @@
 /**
  * A port over a byte stream of the operating system: TCP, TLS or a unix socket.
  *
- * Floor 3. Node only.
+ * Floor 2. Node only.
  */
 import type { Socket } from 'node:net'
-import type { Cancel, Clock } from '../clock.ts'
+import type { Cancel, Clock } from '#base/clock'
 import { Decoder } from '../decoder.ts'
 import { Output } from './output.ts'
 import type { Port, PortOwner } from './port.ts'

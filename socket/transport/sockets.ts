@@ -1,7 +1,7 @@
 /**
  * Dials and listens with the operating system's sockets.
  *
- * Floor 4. Node only.
+ * Floor 3. Node only.
  */
 import { lstatSync, rmSync } from 'node:fs'
 import {
@@ -13,8 +13,8 @@ import {
   type Socket,
 } from 'node:net'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
-import { type Clock, longestTimerMs } from '../clock.ts'
-import { socketError } from '../errors.ts'
+import { type Clock, longestTimerMs } from '#base/clock'
+import { socketError } from '#base/errors'
 import type { ListenAddress, TlsOptions } from '../options.ts'
 import { type Address, formatAddress } from './address.ts'
 import type { Port } from './port.ts'

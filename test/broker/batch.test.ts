@@ -1,9 +1,9 @@
 /** The record batch: what is written is read again, and nothing that lies is believed. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { SignalboxError } from '../../base/errors.ts'
 import { BatchHeader, batchHeaderBytes, nextRecord, readU64, withoutFirst, writeU64 } from '../../broker/batch.ts'
 import { ReceivedBatch } from '../../broker/message.ts'
-import { SignalboxError } from '../../socket/errors.ts'
 import { batchOf, join, jsonValue, lying, numbered } from './batches.ts'
 
 const text = (maxLength: number) => fc.string({ minLength: 1, maxLength, unit: 'grapheme' })

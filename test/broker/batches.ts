@@ -1,9 +1,9 @@
 /** Record batches for tests, made from what is in them, and what is in a batch as plain values. */
 import fc from 'fast-check'
+import { encodeText } from '../../base/bytes.ts'
 import { BatchHeader, encodeHeading, nextRecord, RecordFlag, seal, stamp } from '../../broker/batch.ts'
 import { encodeValue } from '../../broker/codec.ts'
 import type { Attributes } from '../../broker/message.ts'
-import { encodeText } from '../../socket/bytes.ts'
 
 export interface Entry {
   readonly value?: unknown

@@ -2,9 +2,9 @@
 import { Encoder } from '@msgpack/msgpack'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { SignalboxError } from '../../base/errors.ts'
 import { decodeValue, encodeShared, encodeValue } from '../../broker/codec.ts'
 import { isWhole } from '../../broker/structure.ts'
-import { SignalboxError } from '../../socket/errors.ts'
 import { jsonValue } from './batches.ts'
 
 const refused = expect.objectContaining({ code: 'INVALID_DATA' })

@@ -1,7 +1,7 @@
 /** A Consumer with as much credit as the test gives it, that keeps what was posted. */
 import type { Consumer } from 'signalbox/socket'
-import { type Deferred, deferred } from '../../socket/deferred.ts'
-import { socketError } from '../../socket/errors.ts'
+import { type Deferred, deferred } from '../../base/deferred.ts'
+import { socketError } from '../../base/errors.ts'
 import { maxFrameBytes } from '../../socket/frame.ts'
 
 export class FakeConsumer {

@@ -1,6 +1,6 @@
 /** The three places that a client may have its broker in. What is said of a broker holds in each of them. */
 import { Broker, type BrokerStats, type Client, type ClientOptions, connect, type HubOptions } from 'signalbox'
-import { newId } from '../../socket/identifier.ts'
+import { newId } from '../../base/identifier.ts'
 import { until } from '../socket/until.ts'
 import { Child } from './child.ts'
 

@@ -1,8 +1,8 @@
 /** Bounded waiting: it settles as the promise does, or with TIMEOUT or ABORTED before, and leaves nothing behind. */
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
+import { deferred } from '../../base/deferred.ts'
 import { bounded } from '../../broker/wait.ts'
-import { deferred } from '../../socket/deferred.ts'
 import { ManualClock } from '../socket/manual-clock.ts'
 
 const never = new Promise<never>(() => {})

@@ -1,9 +1,9 @@
 /** Peers that break the rules: each is told why and is gone; its server, and everybody else, do not notice. */
 import type { ServerEvent, ServerOptions, ServerStats } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
+import { newId } from '../../base/identifier.ts'
 import { headerBytes, Kind, maxFrameBytes } from '../../socket/frame.ts'
 import { maxHelloBytes } from '../../socket/handshake.ts'
-import { newId } from '../../socket/identifier.ts'
 import { bytes, failure, House, type Pair, text } from './house.ts'
 import { encodeFrame, json } from './naive-frame.ts'
 import { goodHello, hello, RawPeer } from './raw-peer.ts'

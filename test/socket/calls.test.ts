@@ -1,6 +1,6 @@
 /** How a request ends when it is not answered: in time, by its caller, or because there are too many. */
 import { describe, expect, it } from 'vitest'
-import { newId } from '../../socket/identifier.ts'
+import { newId } from '../../base/identifier.ts'
 import { bytes, failure, House, type Place, text } from './house.ts'
 import { ManualClock } from './manual-clock.ts'
 import { turns, until } from './until.ts'

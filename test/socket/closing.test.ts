@@ -1,7 +1,7 @@
 /** Closing and draining, on either side and of the whole: what was promised is kept, and everything settles. */
 import { Consumer, Link, Provider, Server } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
-import { newId } from '../../socket/identifier.ts'
+import { newId } from '../../base/identifier.ts'
 import { bytes, failure, House, type Place, text } from './house.ts'
 import { turns, until } from './until.ts'
 

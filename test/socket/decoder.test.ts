@@ -1,8 +1,8 @@
 /** The decoder: the same frames however the bytes come in pieces, and an error instead of anything else. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { SignalboxError } from '../../base/errors.ts'
 import { Decoder } from '../../socket/decoder.ts'
-import { SignalboxError } from '../../socket/errors.ts'
 import { type FrameSink, headerBytes, Kind, maxFrameBytes } from '../../socket/frame.ts'
 import { decodeFrames, encodeFrame, type NaiveFrame } from './naive-frame.ts'
 

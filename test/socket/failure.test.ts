@@ -1,7 +1,7 @@
 /** Errors on the wire: code, message and whether to try again cross; nothing else does, and nothing breaks the reader. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isTerminal, SignalboxError, socketError, socketErrors } from '../../socket/errors.ts'
+import { isTerminal, SignalboxError, socketError, socketErrors } from '../../base/errors.ts'
 import { decodeFailure, encodeFailure, RemoteError } from '../../socket/failure.ts'
 
 const cross = (thrown: unknown): SignalboxError => {

@@ -1,7 +1,7 @@
 /** Flow control from end to end: who does not read stops those who send to it, and nobody else; and nothing is lost. */
 import type { Consumer, Provider } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
-import { newId } from '../../socket/identifier.ts'
+import { newId } from '../../base/identifier.ts'
 import { bytes, House, type Place, text } from './house.ts'
 import { turns, until } from './until.ts'
 

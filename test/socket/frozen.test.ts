@@ -1,7 +1,7 @@
 /** A process that is stopped in its tracks: it costs the others nothing, and the server no more than a bounded memory. */
 import type { Consumer, ServerEvent } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
-import { newId } from '../../socket/identifier.ts'
+import { newId } from '../../base/identifier.ts'
 import { Child } from './child.ts'
 import { bytes, failure, House, text } from './house.ts'
 import { turns, until } from './until.ts'

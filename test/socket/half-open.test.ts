@@ -1,7 +1,7 @@
 /** Connections that are dead on one side only: found by the heartbeat, replaced, and not in the way of their successor. */
 import { Link, type LinkEvent, type ServerEvent } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
-import { newId } from '../../socket/identifier.ts'
+import { newId } from '../../base/identifier.ts'
 import { bytes, failure, House, text } from './house.ts'
 import { ManualClock } from './manual-clock.ts'
 import { TcpProxy } from './proxy.ts'

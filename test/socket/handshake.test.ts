@@ -1,7 +1,7 @@
 /** What opens links, channel ends and streams: read field by field, and refused when a field is wrong. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { SignalboxError } from '../../socket/errors.ts'
+import { SignalboxError } from '../../base/errors.ts'
 import {
   decodeHello,
   decodeOpen,

@@ -9,7 +9,7 @@ import {
   type ServerOptions,
 } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
-import { newId } from '../../socket/identifier.ts'
+import { newId } from '../../base/identifier.ts'
 import { bytes, failure, House, text } from './house.ts'
 import { turns, until } from './until.ts'
 

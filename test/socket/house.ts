@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Consumer, Link, type LinkOptions, type Provider, Server, type ServerOptions } from 'signalbox/socket'
-import { newId } from '../../socket/identifier.ts'
+import { newId } from '../../base/identifier.ts'
 
 export type Place = 'tcp' | 'unix' | 'in-process'
 

@@ -1,7 +1,7 @@
 /**
  * A clock that stands still until it is told to go on. Turns of the event loop are the real ones, for sockets need them.
  */
-import type { Cancel, Clock } from '../../socket/clock.ts'
+import type { Cancel, Clock } from '../../base/clock.ts'
 
 interface Timer {
   readonly call: () => void

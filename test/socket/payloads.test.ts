@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Request } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
-import { newId } from '../../socket/identifier.ts'
+import { newId } from '../../base/identifier.ts'
 import { bytes, failure, House, type Place, text } from './house.ts'
 import { turns, until } from './until.ts'
 

@@ -1,7 +1,7 @@
 /** Several Providers on a channel: who may join, who gets what, and what becomes of requests when one leaves. */
 import type { Provider, Request } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
-import { newId } from '../../socket/identifier.ts'
+import { newId } from '../../base/identifier.ts'
 import { bytes, failure, House, text } from './house.ts'
 import { turns, until } from './until.ts'
 

@@ -2,8 +2,8 @@
  * A client made of a bare socket and the text of PROTOCOL.md: it can say whatever it likes.
  */
 import { connect, type Socket } from 'node:net'
+import { newId } from '../../base/identifier.ts'
 import { Kind } from '../../socket/frame.ts'
-import { newId } from '../../socket/identifier.ts'
 import { decodeFrames, encodeFrame, json, type NaiveFrame } from './naive-frame.ts'
 import { until } from './until.ts'
 

@@ -11,7 +11,7 @@ import {
   systemClock,
 } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
-import { newId } from '../../socket/identifier.ts'
+import { newId } from '../../base/identifier.ts'
 import { bytes, failure, House, type Pair, text } from './house.ts'
 import { TcpProxy } from './proxy.ts'
 import { turns, until } from './until.ts'

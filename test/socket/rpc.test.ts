@@ -1,6 +1,6 @@
 /** Requests and answers, and one-way messages, over every kind of link. */
 import { describe, expect, it } from 'vitest'
-import { newId } from '../../socket/identifier.ts'
+import { newId } from '../../base/identifier.ts'
 import { bytes, failure, House, type Place, text } from './house.ts'
 import { turns, until } from './until.ts'
 

@@ -4,7 +4,7 @@ import { connect, createServer, type Server as NetServer, type Socket } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { systemClock } from '../../socket/clock.ts'
+import { systemClock } from '../../base/clock.ts'
 import { parseAddress } from '../../socket/transport/address.ts'
 import type { Port } from '../../socket/transport/port.ts'
 import { dial, type Listener, listen } from '../../socket/transport/sockets.ts'

@@ -1,7 +1,7 @@
 /** The same channels over TLS: only between those who can prove what they are. */
 import { Link, Server } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
-import { newId } from '../../socket/identifier.ts'
+import { newId } from '../../base/identifier.ts'
 import { certificate } from './certificate.ts'
 import { bytes, failure, text } from './house.ts'
 

@@ -5,7 +5,7 @@ import { inPackages } from './layers.ts'
 import { select } from './shape.ts'
 import { dottedName, type Node, type Source, walk } from './source.ts'
 
-const clock = 'socket/clock.ts'
+const clock = 'base/clock.ts'
 const timers = new Set(['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask'])
 const readings = new Set([
   'AbortSignal.timeout',

@@ -66,7 +66,7 @@ describe('doors', () => {
     ['socket/a.ts', '../broker/b.ts'],
     ['socket/a.ts', '#socket'],
     ['socket/a.ts', 'signalbox'],
-    ['broker/a.ts', '../socket/clock.ts'],
+    ['broker/a.ts', '../base/clock.ts'],
     ['broker/a.ts', '../socket/index.ts'],
     ['broker/a.ts', 'signalbox/socket'],
     ['broker/a.ts', '../test/a.ts'],
@@ -186,7 +186,7 @@ describe('clockCalls', () => {
     "import { setTimeout as sleep } from 'node:timers/promises'",
   ])('refuses: %s', (code) => {
     expect(clockCalls(tree({ 'broker/a.ts': code }))).not.toEqual([])
-    expect(clockCalls(tree({ 'socket/clock.ts': code, 'test/a.ts': code }))).toEqual([])
+    expect(clockCalls(tree({ 'base/clock.ts': code, 'test/a.ts': code }))).toEqual([])
   })
 
   it('lets words be words', () => {

@@ -83,7 +83,7 @@ export function parseSource(path: string, text: string): Source {
   walk(tree, (node) => {
     const specifier = importedBy(node)
     if (specifier === undefined) return
-    const target = specifier.startsWith('.') ? posix.join(posix.dirname(path), specifier) : undefined
+    const target = targetOf(path, specifier)
     imports.push({ specifier, line: line(node), target })
   })
   const header = /^(?:#!.*\n)?(\/\*\*[\s\S]*?\*\/)/.exec(text)?.[1] ?? ''
@@ -137,4 +137,10 @@ function importedBy(node: Node): string | undefined {
 
 function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
+}
+
+/** The file of this tree that an import names, if it names one. */
+function targetOf(path: string, specifier: string): string | undefined {
+  if (specifier.startsWith('#base/')) return `${specifier.slice(1)}.ts`
+  return specifier.startsWith('.') ? posix.join(posix.dirname(path), specifier) : undefined
 }

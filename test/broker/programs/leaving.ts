@@ -79,7 +79,7 @@ const scenes: Record<string, () => Promise<unknown>> = {
     const server = await Server.listen({ graceMs: 10 })
     const port = Number(new URL(server.url).port)
     const codes = await Promise.all([
-      rejected(connect(server.url, { connectTimeoutMs: 30 })),
+      rejected(connect(server.url, { connectTimeoutMs: 500 })),
       rejected(connect(`tcp://127.0.0.1:${freePort}`)),
       rejected(connect(server.url, { channel: 'none' })),
       rejected(connect('nowhere')),

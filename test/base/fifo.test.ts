@@ -1,7 +1,7 @@
 /** The first-in first-out list, against a plain array. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Fifo } from '../../socket/fifo.ts'
+import { Fifo } from '../../base/fifo.ts'
 
 const step = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('push' as const), item: fc.nat(9) }) },

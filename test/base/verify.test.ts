@@ -1,6 +1,6 @@
 /** The check of options: what is wrong is said in one sentence that names it, what was given and what was expected. */
 import { describe, expect, it } from 'vitest'
-import { SignalboxError } from '../../socket/errors.ts'
+import { SignalboxError } from '../../base/errors.ts'
 import {
   isArray,
   isBoolean,
@@ -13,7 +13,7 @@ import {
   isText,
   type Rules,
   verify,
-} from '../../socket/verify.ts'
+} from '../../base/verify.ts'
 
 const rules: Rules = { count: isInteger(1, 10), name: isText(5), mode: isOneOf('exclusive', 'shared') }
 
