@@ -76,3 +76,8 @@ function describe(value: unknown): string {
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value)
   return `of type ${Array.isArray(value) ? 'array' : typeof value}`
 }
+
+/** A copy without the properties that are `undefined`, so that they do not hide a default. */
+export function defined<T extends object>(given: T): T {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T
+}

@@ -4,6 +4,8 @@
  * Floor 8. `listen` has both in this process, joined by an in-process link; `attach` joins a server elsewhere. Either
  * way it is the same hub.
  */
+import { handled } from '#base/deferred'
+import { socketError } from '#base/errors'
 import { Link, type LinkOptions, linkDefaults, linkRules, Server, type ServerStats, serverRules } from '#socket'
 import { Client } from './client.ts'
 import { clientSettings } from './connect.ts'
@@ -97,6 +99,7 @@ export class Broker implements AsyncDisposable {
 
   /** A client in this process, with the interface of one that `connect` gives. It closes with the broker. */
   client(options: LocalClientOptions = {}): Client {
+    if (this.#closing) throw socketError('CLOSED', 'The broker is closed.')
     const { producerId: _producerId, ...linkOptions } = options
     verifyClientOptions(options)
     const feed = new StatusFeed()
@@ -109,22 +112,22 @@ export class Broker implements AsyncDisposable {
 
   /** Publishes as a client of its own. See `Client.publish`. */
   publish(topic: string, data: unknown, options?: PublishOptions): Promise<Receipt> {
-    return this.#own.publish(topic, data, options)
+    return this.#asOwn((own) => own.publish(topic, data, options))
   }
 
   /** Subscribes as a client of its own. See `Client.subscribe`. */
   subscribe<T = unknown>(pattern: string, options?: SubscribeOptions): Promise<Subscription<T>> {
-    return this.#own.subscribe<T>(pattern, options)
+    return this.#asOwn((own) => own.subscribe<T>(pattern, options))
   }
 
   /** See `Client.unsubscribe`. */
   unsubscribe(pattern: string): Promise<void> {
-    return this.#own.unsubscribe(pattern)
+    return this.#asOwn((own) => own.unsubscribe(pattern))
   }
 
   /** See `Client.flush`. */
   flush(options?: WaitOptions): Promise<void> {
-    return this.#own.flush(options)
+    return this.#asOwn((own) => own.flush(options))
   }
 
   /** What happens to the broker's own client. See `Client.status`. */
@@ -150,6 +153,15 @@ export class Broker implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** Does it as the broker's own client. Rejects with CLOSED once the broker is closed. */
+  #asOwn<T>(act: (own: Client) => Promise<T>): Promise<T> {
+    try {
+      return act(this.#own)
+    } catch (error) {
+      return handled(Promise.reject(error))
+    }
   }
 
   get #own(): Client {

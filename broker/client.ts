@@ -27,7 +27,7 @@ import type { Status, StatusFeed } from './status.ts'
 import { Subscription } from './subscription.ts'
 import { checkPattern } from './topics.ts'
 import { bounded } from './wait.ts'
-import { type BrokerRequest, decodeReply, encodeRequest, type SubscribeReply } from './wire.ts'
+import { type BrokerRequest, decodeSubscribeReply, encodeRequest } from './wire.ts'
 
 /** Milliseconds before a subscription that could not be restored, though the broker is there, is tried again. */
 const restoreAgainMs = 500
@@ -211,11 +211,11 @@ export class Client implements AsyncDisposable {
     await this.#ask({ op: 'flush' }, timeoutMs, signal)
   }
 
-  /** Requests keep their place behind what was published before. */
-  async #ask<T>(request: BrokerRequest, timeoutMs: number, signal?: AbortSignal): Promise<T> {
+  /** Requests keep their place behind what was published before and has left; what waits for credit comes later. */
+  #ask(request: BrokerRequest, timeoutMs: number, signal?: AbortSignal): Promise<Uint8Array> {
     this.#publisher.send()
     const options = { timeoutMs, ordered: true, ...(signal && { signal }) }
-    return decodeReply<T>(await this.#consumer.send(encodeRequest(request), options))
+    return this.#consumer.send(encodeRequest(request), options)
   }
 
   #brokersAre(count: number): void {
@@ -269,11 +269,11 @@ export class Client implements AsyncDisposable {
       // Restoring has begun anew meanwhile; two would deliver everything twice.
       if (isRestored && before !== losses) throw socketError('LINK_LOST')
       const request = { op: 'subscribe', ...wanted, resume } as const
-      const reply = await this.#ask<SubscribeReply>(request, waitTimeoutMs, options.signal)
+      const reply = decodeSubscribeReply(await this.#ask(request, waitTimeoutMs, options.signal))
       // The broker that answered is gone, and a channel of this end may have been opened to the next one.
       if (losses !== this.#brokerLosses) throw socketError('LINK_LOST')
-      this.#places.set(subscription, place)
       subscription.begun(reply, isRestored)
+      this.#places.set(subscription, place)
     } catch (error) {
       await place.provider.close()
       throw error

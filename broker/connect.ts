@@ -3,7 +3,9 @@
  *
  * Floor 7.
  */
+
 import { newId } from '#base/identifier'
+import { defined } from '#base/verify'
 import { Link, linkDefaults } from '#socket'
 import { Client, type ClientSettings } from './client.ts'
 import { brokerChannel, type ClientOptions, verifyClientOptions } from './options.ts'
@@ -11,8 +13,7 @@ import { StatusFeed } from './status.ts'
 
 /** The client's settings, from its options and the defaults. */
 export function clientSettings(options: ClientOptions): ClientSettings {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  return { ...linkDefaults, producerId: newId(), channel: brokerChannel, ...given }
+  return { ...linkDefaults, producerId: newId(), channel: brokerChannel, ...defined(options) }
 }
 
 /**

@@ -59,6 +59,8 @@ export class Hub {
   readonly #pacer: Pacer
   #position = 0
   #refused = 0
+  /** Subscriptions whose channel is being opened. */
+  #opening = 0
   #forwarded = 0
   #dropped = 0
   #isClosing = false
@@ -243,15 +245,15 @@ export class Hub {
     // There the broker would forward to itself.
     if (channel.toLowerCase() === this.#settings.channel.toLowerCase()) throw taken()
     const limit = this.#settings.maxSubscriptions
-    if (this.#routes.size >= limit) {
+    if (this.#routes.size + this.#opening >= limit) {
       throw brokerError('TOO_MANY_SUBSCRIPTIONS', `There are ${limit} subscriptions.`, { details: { limit } })
     }
     let route: Route | undefined
-    const consumer = await this.#link.consumer(channel, {
-      observe: (providers) => {
-        if (providers === 0 && route) this.#drop(route)
-      },
-    })
+    const observe = (providers: number): void => {
+      if (providers === 0 && route) this.#drop(route)
+    }
+    this.#opening++
+    const consumer = await this.#link.consumer(channel, { observe }).finally(() => this.#opening--)
     if (consumer.providers === 0 || this.#routes.has(channel)) {
       await consumer.close()
       throw taken()

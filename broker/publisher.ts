@@ -22,6 +22,8 @@ import { bounded } from './wait.ts'
 const slabBytes = 256 * 1024
 /** Room for the batch header and the longest names: topic, producer id and sender. */
 const maxHeadingBytes = batchHeaderBytes + maxTopicBytes + 3 * (100 + 200)
+/** Bytes that leave in one turn at most: a loop that publishes must not keep everything else from running. */
+const maxTurnBytes = 1024 * 1024
 /** Topics whose encoded names are kept. */
 const maxKnownTopics = 10_000
 
@@ -56,6 +58,12 @@ interface Heading {
   readonly bytes: Uint8Array
 }
 
+/** Those who wait for a parcel to leave. */
+interface Waiting {
+  readonly parcel: number
+  readonly taken: Deferred<void>
+}
+
 export interface PublisherSettings {
   readonly producerId: string
   readonly sender: string
@@ -82,7 +90,14 @@ export class Publisher {
   #count = 0
   #producerSeq = 0
   #scheduled = false
-  #blocked: Deferred<void> | undefined
+  /** Parcels wrapped up, and those of them that have left; the open one has the number `#wrapped`. */
+  #wrapped = 0
+  #left = 0
+  /** Bytes that have left in this turn. */
+  #turnBytes = 0
+  readonly #waiting = new Fifo<Waiting>()
+  #latest: Waiting | undefined
+  #isBlocked = false
   #gate: Promise<void> | undefined
   #closed: Error | undefined
 
@@ -106,16 +121,18 @@ export class Publisher {
       // Whoever does not await a publish is told by `refused` and by the status, not by the end of the process.
       return handled(Promise.reject(error))
     }
+    const parcel = this.#wrapped
     // A large one leaves in fragments: it has been taken once the last of them is out.
     if (this.#at - this.#parcelAt > maxFrameBytes) this.send()
-    return this.#blocked === undefined ? Promise.resolve(receipt) : this.#whenTaken(this.#blocked, receipt, options)
+    return this.#isBlocked ? this.#whenTaken(parcel, receipt, options) : Promise.resolve(receipt)
   }
 
   /** Sends what credit allows. */
   send(): void {
     this.#wrap()
-    while (this.#parcels.length > 0 && this.#blocked === undefined) {
+    while (this.#parcels.length > 0 && !this.#isBlocked) {
       if (this.#gate) this.#block(this.#gate)
+      else if (this.#turnBytes > maxTurnBytes) this.#block(this.#turned())
       else if (this.#consumer.credit > 0) this.#post()
       else this.#block(this.#consumer.ready())
     }
@@ -132,7 +149,7 @@ export class Publisher {
   /** Resolves once everything published so far has left. */
   async sent(): Promise<void> {
     this.send()
-    while (this.#blocked) await this.#blocked.promise
+    if (this.#left < this.#wrapped) await this.#taken(this.#wrapped - 1)
   }
 
   close(error: Error): void {
@@ -141,8 +158,7 @@ export class Publisher {
     this.#parcels.clear()
     this.#parcelBytes = 0
     this.#open = undefined
-    if (this.#blocked) void handled(this.#blocked.promise)
-    this.#blocked?.reject(error)
+    for (const { taken } of this.#waiting.clear()) taken.reject(error)
   }
 
   #append(topic: string, data: unknown, options: PublishOptions | undefined): Receipt {
@@ -170,7 +186,7 @@ export class Publisher {
       const what = `The message takes ${size} bytes; the limit is ${limit}.`
       throw socketError('MESSAGE_TOO_LARGE', what, { details })
     }
-    if (this.#blocked && this.buffered > 0 && this.buffered + size > maxBufferedBytes) {
+    if (this.#isBlocked && this.buffered > 0 && this.buffered + size > maxBufferedBytes) {
       this.refused++
       const details = { limit: maxBufferedBytes, actual: this.buffered + size }
       throw socketError('BUFFER_FULL', `${this.buffered} bytes wait for credit.`, { details })
@@ -244,44 +260,77 @@ export class Publisher {
     this.#parcelAt = this.#at
     this.#parcels.push(parcel)
     this.#parcelBytes += parcel.length
+    this.#wrapped++
   }
 
   #post(): void {
     const parcel = this.#parcels.shift() as Uint8Array
     this.#parcelBytes -= parcel.length
-    if (this.#consumer.tryPost(parcel)) return
+    this.#turnBytes += parcel.length
+    if (this.#consumer.tryPost(parcel)) this.#hasLeft()
     // What is lost with the link is lost: at most once.
-    this.#block(this.#consumer.post(parcel).catch(() => {}))
+    else
+      this.#block(
+        this.#consumer.post(parcel).then(
+          () => this.#hasLeft(),
+          () => this.#hasLeft(),
+        ),
+      )
+  }
+
+  #hasLeft(): void {
+    this.#left++
+    for (let first = this.#waiting.peek(); first && first.parcel < this.#left; first = this.#waiting.peek()) {
+      this.#waiting.shift()
+      first.taken.resolve()
+    }
   }
 
   #schedule(): void {
     this.#scheduled = true
     this.#settings.clock.turn(() => {
       this.#scheduled = false
+      this.#turnBytes = 0
       this.send()
     })
   }
 
   /** Waits; meanwhile publishes wait too. */
   #block(until: Promise<void>): void {
-    const blocked = deferred<void>()
-    this.#blocked = blocked
+    this.#isBlocked = true
     void until.then(
       () => {
-        if (this.#closed) return
-        this.#blocked = undefined
-        this.send()
-        const next = this.#blocked as Deferred<void> | undefined
-        if (next === undefined) blocked.resolve()
-        else void next.promise.then(blocked.resolve, blocked.reject)
+        this.#isBlocked = false
+        if (this.#closed === undefined) this.send()
       },
       (error: Error) => this.close(error),
     )
   }
 
-  #whenTaken(blocked: Deferred<void>, receipt: Receipt, options: PublishOptions | undefined): Promise<Receipt> {
+  /** The end of this turn: a broker in the same process takes everything at once, and others want to run too. */
+  #turned(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#settings.clock.turn(() => {
+        this.#turnBytes = 0
+        resolve()
+      })
+    })
+  }
+
+  /** Resolves when that parcel has left; one promise for all that wait for it. Rejects when the publisher closes. */
+  #taken(parcel: number): Promise<void> {
+    const latest = this.#latest
+    if (latest?.parcel === parcel) return latest.taken.promise
+    const waiting: Waiting = { parcel, taken: deferred() }
+    void handled(waiting.taken.promise)
+    this.#latest = waiting
+    this.#waiting.push(waiting)
+    return waiting.taken.promise
+  }
+
+  #whenTaken(parcel: number, receipt: Receipt, options: PublishOptions | undefined): Promise<Receipt> {
     const { timeoutMs, signal } = options ?? {}
-    const taken = blocked.promise.then(() => receipt)
+    const taken = this.#taken(parcel).then(() => receipt)
     if (timeoutMs === undefined && signal === undefined) return handled(taken)
     return handled(bounded(taken, { timeoutMs, signal }, this.#settings.clock))
   }

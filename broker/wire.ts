@@ -119,22 +119,31 @@ export function decodeRequest(bytes: Uint8Array): BrokerRequest {
 
 /** Throws INVALID_REQUEST. */
 export function decodeGaps(bytes: Uint8Array): Gap[] {
-  const list = decodeValue(bytes.subarray(1))
-  if (!Array.isArray(list)) throw brokerError('INVALID_REQUEST')
-  return list.map((gap: unknown) => {
+  return listOf(decodeValue(bytes.subarray(1)), (gap) => {
     const [topic, first, last] = Array.isArray(gap) ? gap : []
-    const isGap = typeof topic === 'string' && isCount(first) && isCount(last) && first <= last
-    if (!isGap) throw brokerError('INVALID_REQUEST', 'A notice names what is no gap.')
-    return { topic, first, last }
+    return gapOf(topic, first, last)
   })
+}
+
+function gapOf(topic: unknown, first: unknown, last: unknown): Gap {
+  const isGap = typeof topic === 'string' && isCount(first) && isCount(last) && first <= last
+  if (!isGap) throw brokerError('INVALID_REQUEST', 'A notice names what is no gap.')
+  return { topic, first, last }
 }
 
 export function encodeReply(reply: unknown): Uint8Array {
   return encodeValue(reply)
 }
 
-export function decodeReply<T>(bytes: Uint8Array): T {
-  return decodeValue(bytes) as T
+/** Throws INVALID_REQUEST. */
+export function decodeSubscribeReply(bytes: Uint8Array): SubscribeReply {
+  const fields = decodeObject(bytes)
+  const [epoch, position] = [count(fields, 'epoch'), count(fields, 'position')]
+  const gaps = listOf(fields['gaps'], (gap) => {
+    const { topic, first, last } = (gap ?? {}) as Partial<Gap>
+    return gapOf(topic, first, last)
+  })
+  return { epoch, position, recovered: fields['recovered'] === true, gaps, seen: seenOf(fields['seen']) }
 }
 
 type Fields = Record<string, unknown>
@@ -157,14 +166,21 @@ function decodeFrom(value: unknown): From {
 function decodeResume(value: unknown): Resume | null {
   if (value === null || value === undefined) return null
   const fields = value as Fields
-  const { seen } = fields
-  if (typeof value !== 'object' || !Array.isArray(seen)) throw brokerError('INVALID_REQUEST')
-  const pairs = seen.map((pair: unknown) => {
+  if (typeof value !== 'object') throw brokerError('INVALID_REQUEST')
+  return { epoch: count(fields, 'epoch'), position: count(fields, 'position'), seen: seenOf(fields['seen']) }
+}
+
+function seenOf(value: unknown): Resume['seen'] {
+  return listOf(value, (pair) => {
     const [topic, seq] = Array.isArray(pair) ? pair : []
     if (typeof topic !== 'string' || !isCount(seq)) throw brokerError('INVALID_REQUEST')
     return [topic, seq] as const
   })
-  return { epoch: count(fields, 'epoch'), position: count(fields, 'position'), seen: pairs }
+}
+
+function listOf<T>(value: unknown, judge: (item: unknown) => T): T[] {
+  if (!Array.isArray(value)) throw brokerError('INVALID_REQUEST', 'What should be a list is none.')
+  return value.map(judge)
 }
 
 function text(fields: Fields, name: string): string {

@@ -8,7 +8,7 @@
 import { slice } from '#base/bytes'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
-import { invalid, verify } from '#base/verify'
+import { defined, invalid, verify } from '#base/verify'
 import { Backlog } from './backlog.ts'
 import type { Connection } from './connection.ts'
 import { connectionTo } from './dial.ts'
@@ -18,7 +18,6 @@ import { isChannelId, type Open } from './handshake.ts'
 import {
   type ConsumerOptions,
   consumerRules,
-  defined,
   type LinkOptions,
   type SendOptions,
   sendRules,

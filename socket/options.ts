@@ -5,6 +5,7 @@
  */
 import { type Clock, systemClock } from '#base/clock'
 import {
+  defined,
   invalid,
   isAnything,
   isArray,
@@ -269,8 +270,3 @@ export const providerRules: Rules = { mode: isOneOf('exclusive', 'shared') }
 export const serveRules: Rules = { concurrency: isNumber(1) }
 export const consumerRules: Rules = { waitForProvider: isBoolean, observe: isFunction }
 export const sendRules: Rules = { timeoutMs: isNumber(0), signal: isSignal, ordered: isBoolean }
-
-/** A copy without the properties that are `undefined`, so that they do not hide a default. */
-export function defined<T extends object>(given: T): T {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T
-}

@@ -5,10 +5,11 @@
  * read returns no credit, and its Consumers stop.
  */
 
+import { none } from '#base/bytes'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
 import { Fifo } from '#base/fifo'
-import { invalid, verify } from '#base/verify'
+import { defined, invalid, verify } from '#base/verify'
 import { Answering } from './answering.ts'
 import type { Connection } from './connection.ts'
 import { connectionTo } from './dial.ts'
@@ -17,7 +18,6 @@ import { Flag } from './frame.ts'
 import { isChannelId, type Open } from './handshake.ts'
 import { Inbox } from './inbox.ts'
 import {
-  defined,
   type LinkOptions,
   type ProviderOptions,
   providerRules,
@@ -33,8 +33,6 @@ export type Answer = Uint8Array | undefined
 
 /** Answers a request, now or later; a throw becomes a failed request at the Consumer. */
 export type Handler = (request: Request) => Answer | Promise<Answer>
-
-const nothing = new Uint8Array(0)
 
 export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /** @internal */ readonly open: Open
@@ -308,7 +306,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   }
 
   #answered(request: Request, answer: Answer): void {
-    if (!request.isOneWay) void handled(request.respond(answer ?? nothing))
+    if (!request.isOneWay) void handled(request.respond(answer ?? none))
     request.consumed()
   }
 

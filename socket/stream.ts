@@ -122,10 +122,11 @@ export class Stream {
     }
     const total = new Uint8Array(4)
     writeU32(total, 0, message.bytes.length)
-    this.#host.port.send(Kind.BEGIN, 0, this.number, message.id, total, 0, 4)
+    // First: in the same process the other side may end the stream within `send`, and then this has to be told.
     this.#bulk = message
     this.#bulkAt = 0
-    this.#host.wantsPump(this)
+    this.#host.port.send(Kind.BEGIN, 0, this.number, message.id, total, 0, 4)
+    if (this.#bulk) this.#host.wantsPump(this)
   }
 
   /** Sends fragments while there is credit, `count` at most. True when it wants to go on as soon as the port can. */

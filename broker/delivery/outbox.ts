@@ -92,7 +92,7 @@ export class Outbox {
     this.#messages = 0
     this.#bytes = 0
     this.relieved()
-    this.#emptied?.resolve()
+    this.#tellEmpty()
   }
 
   #post(parcel: Parcel): void {
@@ -110,7 +110,7 @@ export class Outbox {
   }
 
   #tellIfEmpty(): void {
-    if (this.#messages + this.#gaps.size + this.#leaving === 0) this.#emptied?.resolve()
+    if (this.#messages + this.#gaps.size + this.#leaving === 0) this.#tellEmpty()
   }
 
   /** Drops the oldest messages until the limit is kept. */
@@ -133,6 +133,11 @@ export class Outbox {
     for (const gap of gaps) this.miss(gap)
     if (rest) this.#queue.replaceFirst(rest)
     else this.#queue.shift()
+  }
+
+  #tellEmpty(): void {
+    this.#emptied?.resolve()
+    this.#emptied = undefined
   }
 
   #wait(): void {

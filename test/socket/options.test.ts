@@ -1,9 +1,10 @@
 /** Options: what is not said is the default, what is wrong is refused, and nothing is ignored in silence. */
+
 import { Consumer, Link, Server } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
 import { newId } from '../../base/identifier.ts'
+import { defined } from '../../base/verify.ts'
 import {
-  defined,
   type LinkOptions,
   linkDefaults,
   linkRules,
