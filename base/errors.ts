@@ -219,13 +219,14 @@ export class SignalboxError extends Error {
 }
 
 /** Makes an error of the table. `what` says what happened here; the table's advice is appended. */
-export function socketError(code: SocketErrorCode, what?: string, extras: ErrorExtras = {}): SignalboxError {
-  const entry = socketErrors[code]
-  return new SignalboxError(code, `${what ?? entry.meaning} ${entry.advice}`, {
-    number: entry.number,
-    retryable: entry.retryable,
-    ...extras,
-  })
+export function socketError(code: SocketErrorCode, what?: string, extras?: ErrorExtras): SignalboxError {
+  return errorOf(code, socketErrors[code], what, extras)
+}
+
+/** The same for an entry of any table. */
+export function errorOf(code: string, entry: ErrorEntry, what?: string, extras?: ErrorExtras): SignalboxError {
+  const { number, retryable, meaning, advice } = entry
+  return new SignalboxError(code, `${what ?? meaning} ${advice}`, { number, retryable, ...extras })
 }
 
 /** Whether a connection that ended with this error should be made again or not (2xxx and 3xxx). */

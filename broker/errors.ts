@@ -4,7 +4,7 @@
  * Floor 0. Numbers 4xxx on the wire: they concern one broker request and leave the link alone.
  * `docs/errors.md` is kept in step with this table by a test.
  */
-import { type ErrorEntry, type ErrorExtras, SignalboxError } from '#base/errors'
+import { type ErrorEntry, type ErrorExtras, errorOf, type SignalboxError } from '#base/errors'
 
 export const brokerErrors = {
   INVALID_TOPIC: {
@@ -66,11 +66,6 @@ export const brokerErrors = {
 export type BrokerErrorCode = keyof typeof brokerErrors
 
 /** Makes an error of the table. `what` says what happened here; the table's advice is appended. */
-export function brokerError(code: BrokerErrorCode, what?: string, extras: ErrorExtras = {}): SignalboxError {
-  const entry = brokerErrors[code]
-  return new SignalboxError(code, `${what ?? entry.meaning} ${entry.advice}`, {
-    number: entry.number,
-    retryable: entry.retryable,
-    ...extras,
-  })
+export function brokerError(code: BrokerErrorCode, what?: string, extras?: ErrorExtras): SignalboxError {
+  return errorOf(code, brokerErrors[code], what, extras)
 }

@@ -10,6 +10,7 @@ export type {
   AttachOptions,
   BrokerOptions,
   ClientOptions,
+  Delivery,
   HubOptions,
   Overflow,
   PublishOptions,

@@ -116,7 +116,14 @@ export function verifyClientOptions(options: ClientOptions): void {
   verify('connect', options, clientRules)
 }
 
+/** How surely a message arrives: at most once is the only way that there is yet. */
+export type Delivery = 'at-most-once'
+
+const isDelivery = isOneOf('at-most-once')
+
 export interface PublishOptions {
+  /** Default, and only choice, 'at-most-once'. */
+  readonly delivery?: Delivery
   /** Text by name, for the subscriber. Default none. */
   readonly headers?: Headers
   /** The message's id. Default the producer's id and a number. */
@@ -137,6 +144,7 @@ const isHeaders: Rule = {
 }
 
 const publishRules: Rules = {
+  delivery: isDelivery,
   headers: isHeaders,
   id: isId,
   correlationId: isId,
@@ -154,6 +162,8 @@ export function verifyPublishOptions(options: PublishOptions): void {
 export type Overflow = 'block' | 'drop-oldest' | 'drop-newest' | 'error'
 
 export interface SubscribeOptions {
+  /** Default, and only choice, 'at-most-once'. */
+  readonly delivery?: Delivery
   /** Messages held for the application before `overflow` acts. Default 100. */
   readonly buffer?: number
   /**
@@ -172,6 +182,7 @@ export interface SubscribeOptions {
 }
 
 export const subscribeDefaults = Object.freeze({
+  delivery: 'at-most-once' as Delivery,
   buffer: 100,
   overflow: 'block' as Overflow,
   from: 'new' as From,
@@ -191,6 +202,7 @@ const isFrom: Rule = {
 }
 
 const subscribeRules: Rules = {
+  delivery: isDelivery,
   buffer: isInteger(1),
   overflow: isOneOf('block', 'drop-oldest', 'drop-newest', 'error'),
   limit: isObject,

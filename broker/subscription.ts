@@ -11,6 +11,7 @@ import { BatchHeader } from './batch.ts'
 import { type Message, ReceivedBatch, type ReceivedParcel } from './message.ts'
 import type { Names } from './names.ts'
 import {
+  type Delivery,
   type RunOptions,
   type SubscribeOptions,
   subscribeDefaults,
@@ -79,6 +80,11 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
     const { buffer, overflow } = { ...subscribeDefaults, ...options }
     this.#queue = new MessageQueue(buffer, overflow, (gap, error) => this.#lost(gap, error))
     options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** How surely messages arrive here. */
+  get delivery(): Delivery {
+    return this.options.delivery ?? subscribeDefaults.delivery
   }
 
   /** Messages that wait for the application. */

@@ -72,6 +72,7 @@ const brokerTypes = [
   'Client',
   'ClientOptions',
   'ClientStats',
+  'Delivery',
   'From',
   'Gap',
   'Headers',

@@ -44,7 +44,7 @@ describe('subscribe', () => {
     [{ from: { when: 1 } }, 'from', /expected/],
     [{ noEcho: 1 }, 'noEcho', /true or false/],
     [{ signal: {} }, 'signal', /an AbortSignal/],
-    [{ bufer: 1 }, "no option 'bufer'", /it knows buffer, overflow/],
+    [{ bufer: 1 }, "no option 'bufer'", /it knows delivery, buffer, overflow/],
   ])
 
   it('takes everything that is documented', () => {
@@ -70,7 +70,7 @@ describe('publish', () => {
     [{ replyTo: 'x'.repeat(256) }, 'replyTo', /at most 255/],
     [{ timeoutMs: -1 }, 'timeoutMs', /from 0/],
     [{ signal: 'now' }, 'signal', /an AbortSignal/],
-    [{ header: {} }, "no option 'header'", /it knows headers/],
+    [{ header: {} }, "no option 'header'", /it knows delivery, headers/],
   ])
 })
 
