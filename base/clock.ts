@@ -21,7 +21,9 @@ export interface Clock {
   random(): number
 }
 
-/** 24 days. With anything longer Node's timers, and a browser's, fire at once; waiting that long is as good as for ever. */
+/**
+ * 24 days. With anything longer Node's timers, and a browser's, fire at once; waiting that long is as good as for ever.
+ */
 export const longestTimerMs = 2 ** 31 - 1
 
 let turnCalls: (() => void)[] = []

@@ -1,7 +1,8 @@
 /**
  * What every adapter offers, so that a workload is written once: a server to start, and the sides that talk to it.
  *
- * Topics are `bench.<number>`; in a pattern `*` stands for one of the two parts. Adapters spell it as their product does.
+ * Topics are `bench.<number>`; in a pattern `*` stands for one of the two parts. Adapters spell it as their product
+ * does.
  */
 
 /** How a subscriber takes its messages. What an adapter does not have, it is not asked for. */

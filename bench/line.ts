@@ -55,7 +55,9 @@ export class Line {
     this.#send({ type, body })
   }
 
-  /** The next note of that type; notes that came before they were asked for are kept. Rejects when it takes too long. */
+  /**
+   * The next note of that type; notes that came before they were asked for are kept. Rejects when it takes too long.
+   */
   hear<K extends keyof Notes>(type: K, timeoutMs = Number.POSITIVE_INFINITY): Promise<Notes[K]> {
     const kept = this.#heard.get(type)
     if (kept !== undefined && kept.length > 0) return Promise.resolve(kept.shift() as Notes[K])

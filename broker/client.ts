@@ -102,8 +102,8 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Publishes a value (as msgpack), or a `Uint8Array` as it is. At most once: resolves as soon as there is credit, which
-   * is at once unless the broker is slower than this client. Rejects with INVALID_TOPIC, INVALID_DATA,
+   * Publishes a value (as msgpack), or a `Uint8Array` as it is. At most once: resolves as soon as there is credit,
+   * which is at once unless the broker is slower than this client. Rejects with INVALID_TOPIC, INVALID_DATA,
    * MESSAGE_TOO_LARGE, BUFFER_FULL, CLOSED; a rejection that nobody looks at does not end the process.
    */
   publish(topic: string, data: unknown, options?: PublishOptions): Promise<Receipt> {
@@ -144,7 +144,9 @@ export class Client implements AsyncDisposable {
     await Promise.all(closing)
   }
 
-  /** Resolves when the broker has taken all that was published so far. Rejects with TIMEOUT, ABORTED, LINK_LOST, CLOSED. */
+  /**
+   * Resolves when the broker has taken all that was published so far. Rejects with TIMEOUT, ABORTED, LINK_LOST, CLOSED.
+   */
   async flush(options: WaitOptions = {}): Promise<void> {
     verifyWait('flush', options)
     const { timeoutMs = waitTimeoutMs, signal } = options

@@ -17,8 +17,8 @@ export function clientSettings(options: ClientOptions): ClientSettings {
 }
 
 /**
- * Connects to the broker at `tcp://host:port`, `tls://host:port` or `unix:/path`. Rejects with CONNECT_FAILED when there
- * is no server, with TIMEOUT when the server has no broker, with UNAUTHENTICATED or INVALID_OPTION.
+ * Connects to the broker at `tcp://host:port`, `tls://host:port` or `unix:/path`. Rejects with CONNECT_FAILED when
+ * there is no server, with TIMEOUT when the server has no broker, with UNAUTHENTICATED or INVALID_OPTION.
  */
 export async function connect(url: string, options: ClientOptions = {}): Promise<Client> {
   verifyClientOptions(options)

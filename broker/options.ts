@@ -21,7 +21,9 @@ import type { Headers } from './message.ts'
 import { checkPattern } from './topics.ts'
 import type { From } from './wire.ts'
 
-/** The channel that a broker provides, unless another is chosen. Fixed, so that clients need to know the address only. */
+/**
+ * The channel that a broker provides, unless another is chosen. Fixed, so that clients need to know the address only.
+ */
 export const brokerChannel = '5167a1b0-0000-4000-8000-000000000001'
 
 const isChannel: Rule = {
@@ -168,7 +170,8 @@ export interface SubscribeOptions {
   readonly buffer?: number
   /**
    * `block`: credit stops, and the broker holds what comes, up to `limit`. `drop-oldest` and `drop-newest` keep
-   * `buffer` messages here and drop the rest, as gaps. `error` ends the subscription with QUEUE_OVERFLOW. Default block.
+   * `buffer` messages here and drop the rest, as gaps. `error` ends the subscription with QUEUE_OVERFLOW. Default
+   * block.
    */
   readonly overflow?: Overflow
   /** What the broker holds once credit is gone; then the oldest go, as gaps. Default 65 536 messages, 64 MiB. */

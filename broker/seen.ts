@@ -21,7 +21,9 @@ export class Seen {
     for (const [topic, seq] of seen) this.#set(topic, this.#topics.get(topic), seq)
   }
 
-  /** Messages `first` to `last` have come, the last at `position`. Returns what of the topic should have come before. */
+  /**
+   * Messages `first` to `last` have come, the last at `position`. Returns what of the topic should have come before.
+   */
   saw(topic: string, first: number, last: number, position: number): Gap | undefined {
     const known = this.#topics.get(topic)
     const gap = known && first > known.seq + 1 ? { topic, first: known.seq + 1, last: first - 1 } : undefined

@@ -108,7 +108,10 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
     }
   }
 
-  /** What is waiting per step, up to 1 024 messages, as an array: for the highest rates. Leaving the loop closes the subscription. */
+  /**
+   * What is waiting per step, up to 1 024 messages, as an array: for the highest rates. Leaving the loop closes the
+   * subscription.
+   */
   batches(): AsyncIterable<Message<T>[]> & AsyncIterator<Message<T>[], undefined> {
     return {
       next: async () => {

@@ -59,10 +59,12 @@ export class Topic {
   /** What an interrupted subscription gets, and what of it is lost. */
   resume({ position }: Resume, seen: number | undefined): { batches: StoredBatch[]; gap: Gap | undefined } {
     if (this.lastPosition <= position) return { batches: [], gap: undefined }
-    // What was told as a gap is not delivered after all, though its position is later than that of the last message seen.
+    // What was told as a gap is not delivered after all, though its position is later than that of the last message
+    // seen.
     const batches = this.#log?.read((seq, at) => at > position && seq > (seen ?? 0)) ?? []
     const last = (batches[0]?.seq ?? this.seq + 1) - 1
-    // What was seen, else nothing of a topic that is younger; else only the message before the replay is known for lost.
+    // What was seen, else nothing of a topic that is younger; else only the message before the replay is known for
+    // lost.
     const known = seen ?? (this.firstPosition > position ? 0 : undefined)
     const first = known === undefined ? last : known + 1
     const isWhole = known === undefined ? this.#log !== undefined && this.#log.forgotten <= position : first > last

@@ -1,9 +1,9 @@
 /**
  * Messages that wait for credit, bounded in bytes.
  *
- * Floor 3. Three lines: what must keep its order, small messages that go as soon as there is room, and large ones, which the
- * small do not wait for. They take turns, so none starves another. A message given up makes room at once, so that
- * waiting without a peer cannot pile up.
+ * Floor 3. Three lines: what must keep its order, small messages that go as soon as there is room, and large ones,
+ * which the small do not wait for. They take turns, so none starves another. A message given up makes room at once, so
+ * that waiting without a peer cannot pile up.
  */
 
 import { socketError } from '#base/errors'

@@ -165,7 +165,8 @@ export class Connection implements StreamHost, PortOwner {
       try {
         known.frame(kind, flags, id, bytes, start, end)
       } catch (error) {
-        // The fault of the peer at the other end of this one stream: neither the server nor the others have a part in it.
+        // The fault of the peer at the other end of this one stream: neither the server nor the others have a part in
+        // it.
         known.fail(error as SignalboxError)
       }
     } else if (kind === Kind.PING) this.#send(Kind.PONG, 0, none)

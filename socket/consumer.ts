@@ -72,7 +72,9 @@ export class Consumer implements AsyncDisposable {
     void handled(this.#ready.promise)
   }
 
-  /** A Consumer with a connection of its own, which closes with it. Rejects as `Link.connect` and `link.consumer` do. */
+  /**
+   * A Consumer with a connection of its own, which closes with it. Rejects as `Link.connect` and `link.consumer` do.
+   */
   static async connect(url: string, channelId: string, options: ConsumerConnectOptions = {}): Promise<Consumer> {
     const { waitForProvider, ...linkOptions } = options
     const connection = await connectionTo(url, linkOptions)

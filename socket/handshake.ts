@@ -79,8 +79,8 @@ export function decodeOpen(bytes: Uint8Array, start: number, end: number): Open 
 }
 
 /**
- * An identity as it reaches other links, which is what JSON keeps of it. Throws INVALID_OPTION for what is no object, so
- * that a hook that finds nobody and returns nothing lets nobody in.
+ * An identity as it reaches other links, which is what JSON keeps of it. Throws INVALID_OPTION for what is no object,
+ * so that a hook that finds nobody and returns nothing lets nobody in.
  */
 export function plainIdentity(given: unknown): Identity {
   const text = JSON.stringify(given) as string | undefined

@@ -68,7 +68,9 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     void handled(this.#ready.promise)
   }
 
-  /** A Provider with a connection of its own, which closes with it. Rejects as `Link.connect` and `link.provider` do. */
+  /**
+   * A Provider with a connection of its own, which closes with it. Rejects as `Link.connect` and `link.provider` do.
+   */
   static async connect(url: string, channelId: string, options: LinkOptions & ProviderOptions = {}): Promise<Provider> {
     const { mode, ...linkOptions } = options
     const connection = await connectionTo(url, linkOptions)
@@ -134,7 +136,9 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     }
   }
 
-  /** Hands every message to `handler`, `concurrency` at once. Instead of iterating; a second call replaces the first. */
+  /**
+   * Hands every message to `handler`, `concurrency` at once. Instead of iterating; a second call replaces the first.
+   */
   serve(handler: Handler, options: ServeOptions = {}): void {
     verify('serve', options, serveRules)
     if (typeof handler !== 'function') throw invalid('serve', 'handler', 'a function', handler)

@@ -1,6 +1,6 @@
 /**
- * The control row to be near to: a relay that reads the header of every record, stamps it in place, and forwards runs of
- * records for the same sockets as slices of what it received. It copies nothing and keeps nothing.
+ * The control row to be near to: a relay that reads the header of every record, stamps it in place, and forwards runs
+ * of records for the same sockets as slices of what it received. It copies nothing and keeps nothing.
  */
 import type { Socket } from 'node:net'
 import type { Adapter } from '../contract.ts'

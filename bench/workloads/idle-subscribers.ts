@@ -1,4 +1,7 @@
-/** What the server's memory grows by when a thousand subscribers come, each on a connection of its own, and nothing else. */
+/**
+ * What the server's memory grows by when a thousand subscribers come, each on a connection of its own, and nothing
+ * else.
+ */
 import { type Child, withChildren } from '../child.ts'
 import type { Adapter, Style } from '../contract.ts'
 import { memoryOf } from '../process-usage.ts'

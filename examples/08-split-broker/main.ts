@@ -1,6 +1,7 @@
 /**
  * The two layers in processes of their own: a server, a broker that attaches to it, a publisher and a subscriber.
- * Starts all four, and a second publisher; to do that by hand, give each of the others the address that server.ts prints.
+ * Starts all four, and a second publisher; to do that by hand, give each of the others the address that server.ts
+ * prints.
  */
 import { start } from '../start.ts'
 

@@ -3,7 +3,8 @@
  *
  * Floor 1, pure. Small frames are copied one after the other into a slab; large payloads go out by reference between
  * two pieces of slab. Frames relayed from one received chunk that lie side by side in it stay one run and are sent as
- * one slice. (A system call for each frame, or a writev of many small slices, costs several times as much.) Slabs are borrowed for a turn, so that idle connections hold none.
+ * one slice. (A system call for each frame, or a writev of many small slices, costs several times as much.) Slabs are
+ * borrowed for a turn, so that idle connections hold none.
  */
 import { allocate, copy } from '#base/bytes'
 import { headerBytes, writeHeader } from '../frame.ts'

@@ -121,7 +121,9 @@ export function listen(
   })
 }
 
-/** Removes a unix socket that nobody listens on: a server that was killed leaves its file behind. False if it is none. */
+/**
+ * Removes a unix socket that nobody listens on: a server that was killed leaves its file behind. False if it is none.
+ */
 async function removeAbandoned(path: string): Promise<boolean> {
   try {
     if (!lstatSync(path).isSocket()) return false

@@ -1,6 +1,7 @@
 /**
- * Chance against the accounting: links are cut, closed and frozen, subscribers stop reading, brokers hold little. In the
- * end every subscriber must have every message of every topic, in order and once, or have been told that it is missing.
+ * Chance against the accounting: links are cut, closed and frozen, subscribers stop reading, brokers hold little. In
+ * the end every subscriber must have every message of every topic, in order and once, or have been told that it is
+ * missing.
  */
 import { describe, expect, it } from 'vitest'
 import { Broker } from '../../broker/broker.ts'

@@ -1,6 +1,6 @@
 /**
- * A program of test/broker/programs in a process of its own. It says things in lines of JSON on its standard output, and
- * may take commands the same way on its input.
+ * A program of test/broker/programs in a process of its own. It says things in lines of JSON on its standard output,
+ * and may take commands the same way on its input.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

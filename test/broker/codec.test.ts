@@ -1,4 +1,6 @@
-/** Values to bytes and back, and what cannot be: always INVALID_DATA, and never more memory than the bytes are worth. */
+/**
+ * Values to bytes and back, and what cannot be: always INVALID_DATA, and never more memory than the bytes are worth.
+ */
 import { Encoder } from '@msgpack/msgpack'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

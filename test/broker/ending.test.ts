@@ -1,4 +1,7 @@
-/** How a loop ends: normally when it was asked to, with an error when something broke, and always after what the documentation says. */
+/**
+ * How a loop ends: normally when it was asked to, with an error when something broke, and always after what the
+ * documentation says.
+ */
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { connect } from '../../broker/connect.ts'

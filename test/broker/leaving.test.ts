@@ -1,4 +1,6 @@
-/** Leaving: what was closed holds nothing any more, the process ends by itself, and nothing fails where nobody looks. */
+/**
+ * Leaving: what was closed holds nothing any more, the process ends by itself, and nothing fails where nobody looks.
+ */
 import { describe, expect, it } from 'vitest'
 import { Server } from '../../socket/server.ts'
 import { Child } from './child.ts'

@@ -1,4 +1,7 @@
-/** More than a subscription takes: every policy keeps what it says, and every message lost is counted and named, at both ends. */
+/**
+ * More than a subscription takes: every policy keeps what it says, and every message lost is counted and named, at both
+ * ends.
+ */
 import { describe, expect, it } from 'vitest'
 import type { Client, Gap, Message, Subscription } from '../../broker/index.ts'
 import { turns, until } from '../socket/until.ts'
@@ -13,7 +16,9 @@ async function publish(client: Client, topic: string, count: number, data: unkno
   await client.flush()
 }
 
-/** Takes what there is until the sequence `last` has come or is told as missing; every sequence must be accounted for. */
+/**
+ * Takes what there is until the sequence `last` has come or is told as missing; every sequence must be accounted for.
+ */
 async function account(subscription: Subscription, told: Told, last: number): Promise<Message[]> {
   const messages: Message[] = []
   const covered = new Set<number>()

@@ -1,4 +1,7 @@
-/** Publish and subscribe, end to end, wherever the broker is: what is published arrives whole, once, in order, and only where it should. */
+/**
+ * Publish and subscribe, end to end, wherever the broker is: what is published arrives whole, once, in order, and only
+ * where it should.
+ */
 import { createHash, randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { Broker } from '../../broker/broker.ts'

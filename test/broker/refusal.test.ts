@@ -1,4 +1,7 @@
-/** What a server or a broker may refuse a client: connecting, the broker channel, a subscription; at first and after an outage. */
+/**
+ * What a server or a broker may refuse a client: connecting, the broker channel, a subscription; at first and after an
+ * outage.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

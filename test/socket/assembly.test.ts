@@ -1,4 +1,6 @@
-/** The fragments of a large payload: judged by what was announced, put together once, and never in the way of credit. */
+/**
+ * The fragments of a large payload: judged by what was announced, put together once, and never in the way of credit.
+ */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Assembly, beginAssembly } from '../../socket/assembly.ts'

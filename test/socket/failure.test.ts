@@ -1,4 +1,6 @@
-/** Errors on the wire: code, message and whether to try again cross; nothing else does, and nothing breaks the reader. */
+/**
+ * Errors on the wire: code, message and whether to try again cross; nothing else does, and nothing breaks the reader.
+ */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isTerminal, SignalboxError, socketError, socketErrors } from '../../base/errors.ts'

@@ -1,4 +1,6 @@
-/** A process that is stopped in its tracks: it costs the others nothing, and the server no more than a bounded memory. */
+/**
+ * A process that is stopped in its tracks: it costs the others nothing, and the server no more than a bounded memory.
+ */
 import type { Consumer, ServerEvent } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
 import { newId } from '../../base/identifier.ts'

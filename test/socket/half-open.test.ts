@@ -1,4 +1,6 @@
-/** Connections that are dead on one side only: found by the heartbeat, replaced, and not in the way of their successor. */
+/**
+ * Connections that are dead on one side only: found by the heartbeat, replaced, and not in the way of their successor.
+ */
 import { Link, type LinkEvent, type ServerEvent } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
 import { newId } from '../../base/identifier.ts'

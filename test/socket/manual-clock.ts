@@ -1,5 +1,6 @@
 /**
- * A clock that stands still until it is told to go on. Turns of the event loop are the real ones, for sockets need them.
+ * A clock that stands still until it is told to go on. Turns of the event loop are the real ones, for sockets need
+ * them.
  */
 import type { Cancel, Clock } from '../../base/clock.ts'
 

@@ -15,8 +15,8 @@ export interface PortAdapter {
   /** Two ports, each the other's peer, and what tidies up after them. */
   pair(context: TestContext): Promise<{ near: Port; far: Port; release: () => Promise<void> }>
   /**
-   * A port whose peer is a bare socket. Only where frames cross as bytes: there lengths are judged, and a peer that does
-   * not read is noticed.
+   * A port whose peer is a bare socket. Only where frames cross as bytes: there lengths are judged, and a peer that
+   * does not read is noticed.
    */
   bare?(context: TestContext): Promise<{ port: Port; socket: Socket; release: () => Promise<void> }>
 }

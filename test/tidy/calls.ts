@@ -49,7 +49,9 @@ function timeOrChance(node: Node, parent: Node | undefined): string | undefined 
   return timers.has(name) && parent !== undefined && isValue(node, parent) ? name : undefined
 }
 
-/** Whether a name stands for a value, and is not a mere label: `x.setTimeout`, `{ setTimeout: 1 }`, `typeof` in a type. */
+/**
+ * Whether a name stands for a value, and is not a mere label: `x.setTimeout`, `{ setTimeout: 1 }`, `typeof` in a type.
+ */
 function isValue(node: Node, parent: Node): boolean {
   if (parent.type === 'TSTypeQuery' || parent.type === 'TSQualifiedName') return false
   if (parent.type === 'MemberExpression') return parent.object === node || parent.computed === true

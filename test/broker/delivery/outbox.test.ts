@@ -1,4 +1,7 @@
-/** What the broker holds for a subscription without credit: bounded, the oldest go, and every gap comes before what is later. */
+/**
+ * What the broker holds for a subscription without credit: bounded, the oldest go, and every gap comes before what is
+ * later.
+ */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BatchHeader } from '../../../broker/batch.ts'

@@ -1,4 +1,6 @@
-/** Publishes `count` messages of `bytes` bytes that say which they are in their first four, when it is told to begin. */
+/**
+ * Publishes `count` messages of `bytes` bytes that say which they are in their first four, when it is told to begin.
+ */
 import { connect } from 'signalbox'
 import { argument, obey, rssMiB, say } from './stage.ts'
 

@@ -1,4 +1,7 @@
-/** What every test program does: take its argument, say lines of JSON, take commands, and complain of what nobody handled. */
+/**
+ * What every test program does: take its argument, say lines of JSON, take commands, and complain of what nobody
+ * handled.
+ */
 import { createInterface } from 'node:readline'
 
 process.on('unhandledRejection', (reason) => {

@@ -1,6 +1,6 @@
 /**
- * Goes through everything that can fail, looks at the failures that it is given, and at no others: `mishaps`. A rejection
- * that nobody could have handled ends it with a failure of its own.
+ * Goes through everything that can fail, looks at the failures that it is given, and at no others: `mishaps`. A
+ * rejection that nobody could have handled ends it with a failure of its own.
  */
 import { createServer } from 'node:net'
 import { Consumer, Link, Provider, Server } from 'signalbox/socket'

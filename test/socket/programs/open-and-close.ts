@@ -1,6 +1,6 @@
 /**
- * Opens a server and all kinds of links, uses them, and closes everything: `open-and-close`. Says what the process still
- * holds afterwards that it did not hold before, and then has to end by itself.
+ * Opens a server and all kinds of links, uses them, and closes everything: `open-and-close`. Says what the process
+ * still holds afterwards that it did not hold before, and then has to end by itself.
  */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
