@@ -6,7 +6,7 @@
  */
 import { slice } from '#base/bytes'
 import type { Clock } from '#base/clock'
-import { handled } from '#base/deferred'
+import { deferred, handled } from '#base/deferred'
 import type { Link, PeerInfo, Provider, Request } from '#socket'
 import { BatchHeader, stamp } from './batch.ts'
 import { type Held, Pacer } from './delivery/pacing.ts'
@@ -119,11 +119,9 @@ export class Hub {
     this.#isClosing = true
     this.#pacer.close()
     const emptied = [...this.#routes.values()].map(({ outbox }) => outbox.whenEmpty())
-    let stop: () => void = () => {}
-    const timeout = new Promise<void>((resolve) => {
-      stop = this.#clock.after(this.#settings.drainMs, resolve, true)
-    })
-    await Promise.race([Promise.all(emptied), timeout])
+    const late = deferred<void>()
+    const stop = this.#clock.after(this.#settings.drainMs, late.resolve, true)
+    await Promise.race([Promise.all(emptied), late.promise])
     stop()
     await this.#provider.close()
     for (const route of [...this.#routes.values()]) this.#drop(route)

@@ -6,11 +6,13 @@
  * slab and leave together, as a parcel. Without credit parcels wait here, up to `maxBufferedBytes`; then publishing is
  * refused (BUFFER_FULL).
  */
+
 import { allocate, copy, encodeText, slice, writeU32 } from '#base/bytes'
 import type { Clock } from '#base/clock'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { socketError } from '#base/errors'
 import { Fifo } from '#base/fifo'
+import { defined } from '#base/verify'
 import { type Consumer, maxFrameBytes } from '#socket'
 import { batchHeaderBytes, encodeHeading, RecordFlag, recordHeaderBytes, seal } from './batch.ts'
 import { encodeShared, encodeValue } from './codec.ts'
@@ -163,14 +165,14 @@ export class Publisher {
 
   #append(topic: string, data: unknown, options: PublishOptions | undefined): Receipt {
     const isRaw = data instanceof Uint8Array
+    // Before the payload, whose bytes are valid until the next thing is encoded.
+    const attributes = options && encodeAttributes(options)
     const payload = isRaw ? data : encodeShared(data)
-    const attributes = options === undefined ? undefined : encodeAttributes(options, isRaw ? payload : payload.slice())
-    const body = attributes?.payload ?? payload
-    const size = recordHeaderBytes + body.length + (attributes?.bytes ? 4 + attributes.bytes.length : 0)
+    const size = recordHeaderBytes + payload.length + (attributes ? 4 + attributes.length : 0)
     this.#judge(size)
     this.#reserve(topic, size)
     const seq = this.#producerSeq++
-    this.#write(body, isRaw, attributes?.bytes)
+    this.#write(payload, isRaw, attributes)
     this.#count++
     if (!this.#scheduled) this.#schedule()
     return new Receipt(topic, options?.id, this.#settings.producerId, seq)
@@ -267,15 +269,13 @@ export class Publisher {
     const parcel = this.#parcels.shift() as Uint8Array
     this.#parcelBytes -= parcel.length
     this.#turnBytes += parcel.length
-    if (this.#consumer.tryPost(parcel)) this.#hasLeft()
+    if (this.#consumer.tryPost(parcel)) {
+      this.#hasLeft()
+      return
+    }
     // What is lost with the link is lost: at most once.
-    else
-      this.#block(
-        this.#consumer.post(parcel).then(
-          () => this.#hasLeft(),
-          () => this.#hasLeft(),
-        ),
-      )
+    const posted = this.#consumer.post(parcel).catch(() => {})
+    this.#block(posted.then(() => this.#hasLeft()))
   }
 
   #hasLeft(): void {
@@ -336,13 +336,8 @@ export class Publisher {
   }
 }
 
-/** The attributes' bytes, and the payload if encoding them has overwritten it. */
-function encodeAttributes(
-  options: PublishOptions,
-  payload: Uint8Array,
-): { readonly bytes: Uint8Array | undefined; readonly payload: Uint8Array } {
-  const { id, headers, correlationId, replyTo } = options
-  const given = Object.entries({ id, headers, correlationId, replyTo }).filter(([, value]) => value !== undefined)
-  if (given.length === 0) return { bytes: undefined, payload }
-  return { bytes: encodeValue(Object.fromEntries(given) as Attributes), payload }
+/** The attributes' bytes, if there are any. */
+function encodeAttributes({ id, headers, correlationId, replyTo }: PublishOptions): Uint8Array | undefined {
+  const given: Attributes = defined({ id, headers, correlationId, replyTo }) as Attributes
+  return Object.keys(given).length === 0 ? undefined : encodeValue(given)
 }

@@ -11,7 +11,7 @@ import { type SignalboxError, socketError } from '#base/errors'
 import { defined, invalid, verify } from '#base/verify'
 import { Backlog } from './backlog.ts'
 import type { Connection } from './connection.ts'
-import { connectionTo } from './dial.ts'
+import { openedAlone } from './dial.ts'
 import { decodeFailure } from './failure.ts'
 import { Flag, maxFrameBytes } from './frame.ts'
 import { isChannelId, type Open } from './handshake.ts'
@@ -77,15 +77,8 @@ export class Consumer implements AsyncDisposable {
    */
   static async connect(url: string, channelId: string, options: ConsumerConnectOptions = {}): Promise<Consumer> {
     const { waitForProvider, ...linkOptions } = options
-    const connection = await connectionTo(url, linkOptions)
-    try {
-      const consumer = new Consumer(connection, channelId, defined({ waitForProvider }) as ConsumerOptions, true)
-      await consumer.whenOpened
-      return consumer
-    } catch (error) {
-      await connection.close()
-      throw error
-    }
+    const own = defined({ waitForProvider }) as ConsumerOptions
+    return openedAlone(url, linkOptions, (connection) => new Consumer(connection, channelId, own, true))
   }
 
   /** Bytes that can be sent now without waiting, over all Providers; 0 when something waits already. */

@@ -12,7 +12,7 @@ import { Fifo } from '#base/fifo'
 import { defined, invalid, verify } from '#base/verify'
 import { Answering } from './answering.ts'
 import type { Connection } from './connection.ts'
-import { connectionTo } from './dial.ts'
+import { openedAlone } from './dial.ts'
 import { decodeFailure } from './failure.ts'
 import { Flag } from './frame.ts'
 import { isChannelId, type Open } from './handshake.ts'
@@ -73,15 +73,8 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
    */
   static async connect(url: string, channelId: string, options: LinkOptions & ProviderOptions = {}): Promise<Provider> {
     const { mode, ...linkOptions } = options
-    const connection = await connectionTo(url, linkOptions)
-    try {
-      const provider = new Provider(connection, channelId, defined({ mode }) as ProviderOptions, true)
-      await provider.whenOpened
-      return provider
-    } catch (error) {
-      await connection.close()
-      throw error
-    }
+    const own = defined({ mode }) as ProviderOptions
+    return openedAlone(url, linkOptions, (connection) => new Provider(connection, channelId, own, true))
   }
 
   /** Messages that arrived and were not handed out. */
