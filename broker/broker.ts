@@ -25,10 +25,10 @@ import { type Status, StatusFeed } from './status.ts'
 import type { Subscription } from './subscription.ts'
 
 /**
- * What one publisher may have under way to the hub, in bytes. Ten publishers of small messages so still fit into the
- * part of an outbox's limit that is left when they are asked to slow down (delivery/pacing.ts).
+ * What one publisher may have under way to the hub, in bytes. So much fits into the part of an outbox's limit that is
+ * left when it is asked to slow down, however small its messages are (delivery/pacing.ts): of one byte, six on the way.
  */
-const publishWindowBytes = 256 * 1024
+const publishWindowBytes = 360 * 1024
 
 /** Counts of the broker, and of its server when that is in this process. */
 export interface BrokerStats extends HubStats {

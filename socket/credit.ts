@@ -15,7 +15,7 @@ export function costOf(length: number): number {
 }
 
 /** Credit is given back in steps of half a window, and of no more than this: it also shows that the receiver moves. */
-const maxStepBytes = 64 * 1024
+const maxStepBytes = 128 * 1024
 
 /** Bytes of window that the streams of one link may grow by, together. */
 export class GrowthBudget {

@@ -38,13 +38,20 @@ export class Decoder {
   /** Hands every complete frame to the sink. Throws BAD_FRAME or FRAME_TOO_LARGE; the decoder is of no use then. */
   push(chunk: Uint8Array): void {
     let at = this.#filled > 0 && !this.#stopped ? this.#complete(chunk) : 0
-    while (!this.#stopped && chunk.length - at >= headerBytes) {
-      const end = at + headerBytes + this.#judge(chunk, at)
-      if (end > chunk.length) break
-      this.#emit(chunk, at, end)
+    at = this.cut(chunk, at, chunk.length)
+    if (!this.#stopped && at < chunk.length) this.#keep(chunk, at)
+  }
+
+  /** Hands on the complete frames in `bytes[from, to)`, and returns where the first incomplete one begins. */
+  cut(bytes: Uint8Array, from: number, to: number): number {
+    let at = from
+    while (!this.#stopped && to - at >= headerBytes) {
+      const end = at + headerBytes + this.#judge(bytes, at)
+      if (end > to) break
+      this.#emit(bytes, at, end)
       at = end
     }
-    if (!this.#stopped && at < chunk.length) this.#keep(chunk, at)
+    return at
   }
 
   /** Fills the frame that an earlier chunk began. Returns where the next frame begins in `chunk`. */

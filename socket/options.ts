@@ -51,7 +51,7 @@ export interface LinkOptions {
   readonly reconnect?: ReconnectOptions | false
   /** Largest payload taken or sent. Default 16 MiB. */
   readonly maxMessageBytes?: number
-  /** What one busy stream may have unread here, in bytes. A stream begins with 64 KiB. Default 1 MiB. */
+  /** What one busy stream may have unread here, in bytes. A stream begins with 64 KiB. Default 4 MiB. */
   readonly windowBytes?: number
   /** What all streams of the link may grow by beyond their first 64 KiB, in bytes. Default 64 MiB. */
   readonly growthBytes?: number
@@ -86,7 +86,7 @@ export const linkDefaults: LinkSettings = Object.freeze({
   connectTimeoutMs: 5_000,
   heartbeatMs: 15_000,
   maxMessageBytes: 16 * 1024 * 1024,
-  windowBytes: 1024 * 1024,
+  windowBytes: 4 * 1024 * 1024,
   growthBytes: 64 * 1024 * 1024,
   maxBufferedBytes: 16 * 1024 * 1024,
   maxOutstanding: 65_536,

@@ -7,16 +7,23 @@ import { Link } from 'signalbox/socket'
 import type { Adapter, Closable, Feed, Intake, PublishSide, RequestSide, Style, SubscribeSide } from '../contract.ts'
 
 const channel = '5167a1b0-0000-4000-8000-00000000be4c'
+/** Publishes that are awaited together, as the other clients' flushes are: the last one, for order is kept. */
+const maxChunk = 64
+const chunkBytes = 64 * 1024
 
 async function publisher(url: string): Promise<PublishSide> {
   const client = await connect(url)
   return {
     async publish(topics: readonly string[], feed: Feed) {
+      const chunk = Math.max(1, Math.min(maxChunk, Math.floor(chunkBytes / feed.size)))
       const count = topics.length
-      let at = 0
+      let [at, inChunk] = [0, 0]
       for (let payload = feed.next(); payload !== undefined; payload = feed.next()) {
-        await client.publish(topics[at] as string, payload)
+        const published = client.publish(topics[at] as string, payload)
         if (++at === count) at = 0
+        if (++inChunk < chunk) continue
+        inChunk = 0
+        await published
       }
       await client.flush({ timeoutMs: 60_000 })
     },

@@ -22,7 +22,7 @@ const maxGaps = 200
  * Above this part of its limit an outbox asks for publishers to slow down (delivery/pacing.ts). The rest of the limit
  * has room for what they have under way by then.
  */
-const pressedPart = 1 / 4
+const pressedPart = 1 / 16
 
 export class Outbox {
   /** Messages dropped because the limit was reached. */

@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net'
 import type { Cancel, Clock } from '#base/clock'
 import { Decoder } from '../decoder.ts'
+import type { Intake } from './intake.ts'
 import { Output } from './output.ts'
 import type { Port, PortOwner } from './port.ts'
 
@@ -21,6 +22,7 @@ export class SocketPort implements Port {
   received = 0
   readonly #socket: Socket
   readonly #clock: Clock
+  readonly #intake: Intake | undefined
   readonly #output = new Output()
   #decoder: Decoder | undefined
   #owner: PortOwner | undefined
@@ -30,7 +32,9 @@ export class SocketPort implements Port {
   #closing: Cancel | undefined
   #failure: Error | undefined
 
-  constructor(socket: Socket, transport: string, clock: Clock) {
+  /** `intake`: where the socket reads to, if it was made with one; else it is read in Node's chunks. */
+  constructor(socket: Socket, transport: string, clock: Clock, intake?: Intake) {
+    this.#intake = intake
     this.transport = transport
     this.address = socket.remoteAddress === undefined ? '' : `${socket.remoteAddress}:${socket.remotePort}`
     this.#socket = socket
@@ -44,7 +48,7 @@ export class SocketPort implements Port {
   }
 
   get isPartial(): boolean {
-    return this.#decoder?.isPartial === true
+    return (this.#intake ?? this.#decoder)?.isPartial === true
   }
 
   get buffered(): number {
@@ -59,13 +63,26 @@ export class SocketPort implements Port {
     this.#owner = owner
     const decoder = new Decoder(0, owner)
     this.#decoder = decoder
+    const garbled = (error: unknown): void => {
+      decoder.stop()
+      owner.garbled(error as Error)
+    }
+    this.#intake?.attach((count, bytes, from, to) => {
+      this.received += count
+      try {
+        return decoder.cut(bytes, from, to)
+      } catch (error) {
+        garbled(error)
+        return to
+      }
+    })
+    if (this.#intake) return
     this.#socket.on('data', (chunk: Buffer) => {
       this.received += chunk.length
       try {
         decoder.push(chunk)
       } catch (error) {
-        decoder.stop()
-        owner.garbled(error as Error)
+        garbled(error)
       }
     })
   }

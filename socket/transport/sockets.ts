@@ -16,7 +16,9 @@ import { connect as connectTls, createServer as createTlsServer } from 'node:tls
 import { type Clock, longestTimerMs } from '#base/clock'
 import { socketError } from '#base/errors'
 import type { ListenAddress, TlsOptions } from '../options.ts'
+import { withIntake } from './accepted.ts'
 import { type Address, formatAddress } from './address.ts'
+import { Intake } from './intake.ts'
 import type { Port } from './port.ts'
 import { highWaterBytes, SocketPort } from './socket-port.ts'
 
@@ -32,8 +34,10 @@ export function dial(
     const refuse = (why: string, cause?: unknown): void =>
       reject(socketError('CONNECT_FAILED', `No connection to ${formatAddress(address)}: ${why}.`, { cause }))
     let socket: Socket
+    // What comes over TLS is decrypted by Node, into memory of its own.
+    const intake = address.transport === 'tls' ? undefined : new Intake()
     try {
-      socket = begin(address, tls)
+      socket = begin(address, tls, intake)
     } catch (error) {
       refuse((error as Error).message, error)
       return
@@ -58,13 +62,13 @@ export function dial(
     signal?.addEventListener('abort', onAbort, { once: true })
     socket.once(address.transport === 'tls' ? 'secureConnect' : 'connect', () => {
       settle()
-      resolve(new SocketPort(socket, address.transport, clock))
+      resolve(new SocketPort(socket, address.transport, clock, intake))
     })
   })
 }
 
-function begin(address: Address, tls: TlsOptions | undefined): Socket {
-  const common = { writableHighWaterMark: highWaterBytes, highWaterMark: highWaterBytes }
+function begin(address: Address, tls: TlsOptions | undefined, intake: Intake | undefined): Socket {
+  const common = { highWaterMark: highWaterBytes, ...(intake && { onread: intake.onread }) }
   if (address.transport === 'unix') return connectTcp({ ...common, path: address.path })
   const { host, port } = address
   if (address.transport === 'tcp') return connectTcp({ ...common, host, port })
@@ -101,7 +105,8 @@ export function listen(
       const what = `Cannot listen on ${where.path ?? `${host}:${where.port ?? 0}`}: ${error.code ?? error.message}.`
       reject(socketError('LISTEN_FAILED', what, { cause: error }))
     }
-    const take = (socket: Socket): void => accept(new SocketPort(socket, transport, settings.clock))
+    const take = (socket: Socket, intake?: Intake): void =>
+      accept(new SocketPort(socket, transport, settings.clock, intake))
     try {
       const { server, cut } = where.tls ? securing(where.tls, settings, take) : plain(take)
       server.once('error', async (error: Error & { code?: string }) => {
@@ -149,8 +154,12 @@ interface Accepting {
 
 const common = { highWaterMark: highWaterBytes }
 
-function plain(take: (socket: Socket) => void): Accepting {
-  return { server: createServer(common, take), cut: () => {} }
+function plain(take: (socket: Socket, intake: Intake | undefined) => void): Accepting {
+  const server = createServer({ ...common, pauseOnConnect: true }, (accepted) => {
+    const { socket, intake } = withIntake(accepted, highWaterBytes)
+    take(socket, intake)
+  })
+  return { server, cut: () => {} }
 }
 
 /** With TLS a connection is handed on when it is secured; until then it is kept here, by the address it came from. */

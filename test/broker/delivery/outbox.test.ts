@@ -188,9 +188,9 @@ describe('an outbox that is to be emptied', () => {
 })
 
 describe('an outbox under pressure', () => {
-  it('is pressed above a quarter of its limit, and says when it is relieved', async () => {
+  it('is pressed above a sixteenth of its limit, and says when it is relieved', async () => {
     const fake = new FakeConsumer()
-    const outbox = new Outbox(fake.consumer, { ...plenty, messages: 40 })
+    const outbox = new Outbox(fake.consumer, { ...plenty, messages: 160 })
     let relieved = 0
     outbox.relieved = () => relieved++
     outbox.offer(parcelOf('a', 1, 10))

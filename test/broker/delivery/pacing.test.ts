@@ -35,7 +35,7 @@ beforeEach(() => {
 /** An outbox that is pressed, whose consumer takes as many batches as it is told to. */
 function pressed() {
   const fake = new FakeConsumer()
-  const outbox = new Outbox(fake.consumer, { messages: 200, bytes: 1_000_000 })
+  const outbox = new Outbox(fake.consumer, { messages: 800, bytes: 1_000_000 })
   const offer = (count: number) => {
     for (let i = 0; i < count; i++) outbox.offer(new Parcel(batch, 1))
   }
