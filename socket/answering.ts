@@ -5,6 +5,7 @@
  */
 
 import { type SignalboxError, socketError } from '#base/errors'
+import { SmallMap } from '#base/small-map'
 import { invalid } from '#base/verify'
 import { Backlog } from './backlog.ts'
 import { encodeFailure } from './failure.ts'
@@ -16,19 +17,23 @@ import type { Stream } from './stream.ts'
 
 const failed = Flag.REPLY | Flag.FAIL
 
+export interface AnsweringOwner {
+  /** The stream has ended in good order. */
+  answered(stream: Stream): void
+}
+
 export class Answering implements Answerer {
   readonly stream: Stream
   readonly #settings: LinkSettings
-  readonly #ended: (answering: Answering) => void
-  readonly #open = new Map<number, Request>()
+  readonly #owner: AnsweringOwner
+  readonly #open = new SmallMap<number, Request>()
   #backlog: Backlog | undefined
   #leaving = 0
 
-  /** `ended` is called when the stream has ended in good order. */
-  constructor(stream: Stream, settings: LinkSettings, ended: (answering: Answering) => void) {
+  constructor(stream: Stream, settings: LinkSettings, owner: AnsweringOwner) {
     this.stream = stream
     this.#settings = settings
-    this.#ended = ended
+    this.#owner = owner
   }
 
   take(request: Request): void {
@@ -90,7 +95,7 @@ export class Answering implements Answerer {
   finishIfDone(): void {
     if (!this.stream.isFinished || this.#open.size + this.#leaving > 0) return
     this.stream.reset()
-    this.#ended(this)
+    this.#owner.answered(this.stream)
   }
 
   /** The stream is gone: nobody hears an answer any more. */

@@ -17,7 +17,7 @@ import { Deadlines } from './deadlines.ts'
 import { decodeFailure, encodeFailure } from './failure.ts'
 import { firstStreamKind, Kind, maxFrameBytes } from './frame.ts'
 import { decodePeer, decodeWelcome, encodeHello, encodeOpen, maxHelloBytes, type Open } from './handshake.ts'
-import { startHeartbeat } from './heartbeat.ts'
+import { Heartbeat, type Watched } from './heartbeat.ts'
 import { type LinkEvent, type LinkSettings, reconnectDefaults } from './options.ts'
 import { Pump } from './pump.ts'
 import { Stream, type StreamHost, type StreamOwner } from './stream.ts'
@@ -44,7 +44,7 @@ export type Dial = (settings: LinkSettings, signal: AbortSignal) => Promise<Port
 
 type State = 'connecting' | 'open' | 'leaving' | 'lost' | 'closed'
 
-export class Connection implements StreamHost, PortOwner {
+export class Connection implements StreamHost, PortOwner, Watched {
   readonly settings: LinkSettings
   readonly growth: GrowthBudget
   readonly deadlines: Deadlines
@@ -72,13 +72,14 @@ export class Connection implements StreamHost, PortOwner {
   #failure: Error | undefined
   /** Why the peer said it ends the connection. */
   #farewell: SignalboxError | undefined
-  #stopHeartbeat: Cancel = () => {}
+  readonly #heartbeat: Heartbeat
   #stopWaiting: Cancel = () => {}
 
   constructor(settings: LinkSettings, dial: Dial) {
     this.settings = settings
     this.growth = new GrowthBudget(settings.growthBytes)
     this.deadlines = new Deadlines(settings.clock)
+    this.#heartbeat = new Heartbeat(settings.heartbeatMs, settings.clock)
     this.whenClosed = this.#closed.promise
     this.#dial = dial
     settings.signal?.addEventListener('abort', this.#onAbort, { once: true })
@@ -197,9 +198,13 @@ export class Connection implements StreamHost, PortOwner {
     this.#lose(this.#farewell ?? error)
   }
 
+  silent(error: Error): void {
+    this.#cut(this.port, error)
+  }
+
   async #establish(): Promise<void> {
     this.#farewell = undefined
-    const { clock, connectTimeoutMs, name, auth, heartbeatMs } = this.settings
+    const { clock, connectTimeoutMs, name, auth } = this.settings
     const hello = encodeHello({ name, auth, session: this.#session })
     const giveUpAt = clock.now() + connectTimeoutMs
     this.#dialing = new AbortController()
@@ -225,7 +230,7 @@ export class Connection implements StreamHost, PortOwner {
       stop()
     }
     if (this.#port !== port) return
-    this.#stopHeartbeat = startHeartbeat(port, heartbeatMs, clock, (error) => this.#cut(port, error))
+    this.#heartbeat.watch(this)
   }
 
   /** Ends a connection whose peer is not there any more. */
@@ -282,7 +287,7 @@ export class Connection implements StreamHost, PortOwner {
     const port = this.#port
     if (port === undefined) return
     this.#port = undefined
-    this.#stopHeartbeat()
+    this.#heartbeat.forget(this)
     const cause = error ?? socketError('LINK_LOST', 'The peer closed the connection.')
     if (!this.isClosed) this.#state = 'lost'
     for (const end of this.#ends.values()) end.lost()
@@ -330,7 +335,7 @@ export class Connection implements StreamHost, PortOwner {
     this.#dialing?.abort()
     this.settings.signal?.removeEventListener('abort', this.#onAbort)
     this.#stopWaiting()
-    this.#stopHeartbeat()
+    this.#heartbeat.forget(this)
     this.#welcome?.reject(error ?? socketError('CLOSED'))
     for (const end of [...this.#ends.values()]) end.closed(error)
     this.#ends.clear()

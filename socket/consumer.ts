@@ -8,6 +8,7 @@
 import { slice } from '#base/bytes'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
+import { SmallMap } from '#base/small-map'
 import { defined, invalid, verify } from '#base/verify'
 import { Backlog } from './backlog.ts'
 import type { Connection } from './connection.ts'
@@ -29,7 +30,7 @@ import type { Stream } from './stream.ts'
 /** `observe` is the link's here. */
 export type ConsumerConnectOptions = LinkOptions & Omit<ConsumerOptions, 'observe'>
 
-const sentAlready: Promise<void> = Promise.resolve()
+const already: Promise<void> = Promise.resolve()
 const noOptions: SendOptions = {}
 
 export class Consumer implements AsyncDisposable {
@@ -41,10 +42,11 @@ export class Consumer implements AsyncDisposable {
   readonly #ownsConnection: boolean
   readonly #waitForProvider: boolean
   readonly #observe: ConsumerOptions['observe']
-  readonly #streams: Stream[] = []
-  readonly #calls = new Map<number, Call>()
-  readonly #backlog: Backlog
-  readonly #ready = deferred<void>()
+  #streams: Stream[] = []
+  readonly #calls = new SmallMap<number, Call>()
+  #backlog: Backlog | undefined
+  /** Until the server has taken the channel end. */
+  #ready: Deferred<void> | undefined = deferred()
   readonly #number: number
   #credited: Deferred<void> | undefined
   #idle: Deferred<void> | undefined
@@ -67,9 +69,8 @@ export class Consumer implements AsyncDisposable {
     this.#ownsConnection = ownsConnection
     this.#waitForProvider = options.waitForProvider ?? true
     this.#observe = options.observe
-    this.#backlog = new Backlog(connection.settings.maxBufferedBytes, (size, ordered) => this.#choose(size, ordered))
     this.#number = connection.add(this)
-    void handled(this.#ready.promise)
+    if (this.#ready) void handled(this.#ready.promise)
   }
 
   /**
@@ -83,7 +84,7 @@ export class Consumer implements AsyncDisposable {
 
   /** Bytes that can be sent now without waiting, over all Providers; 0 when something waits already. */
   get credit(): number {
-    if (this.#backlog.length > 0) return 0
+    if (this.#waiting > 0) return 0
     let sum = 0
     for (const stream of this.#streams) if (stream.canBegin(0, true)) sum += stream.credit
     return sum
@@ -101,13 +102,13 @@ export class Consumer implements AsyncDisposable {
 
   /** @internal Resolves when the server has taken the channel end. */
   get whenOpened(): Promise<void> {
-    return this.#ready.promise
+    return this.#ready?.promise ?? already
   }
 
   /** Resolves once something can be sent without waiting. Rejects with CLOSED. */
   ready(): Promise<void> {
     if (this.#closed) return Promise.reject(this.#closed)
-    if (this.credit > 0) return sentAlready
+    if (this.credit > 0) return already
     this.#credited ??= deferred()
     return this.#credited.promise
   }
@@ -125,7 +126,7 @@ export class Consumer implements AsyncDisposable {
     this.#connection.deadlines.add(call, call.timeoutMs)
     if (options.signal) this.#abortWith(call, options.signal)
     try {
-      this.#backlog.send(call)
+      this.#queue.send(call)
     } catch (error) {
       call.fail(error as Error)
     }
@@ -143,7 +144,7 @@ export class Consumer implements AsyncDisposable {
       this.failedPosts++
       return handled(Promise.reject(refusal))
     }
-    if (this.#tryPost(payload)) return sentAlready
+    if (this.#tryPost(payload)) return already
     const post = new Post(payload)
     this.#posts++
     const over = (): void => {
@@ -155,7 +156,7 @@ export class Consumer implements AsyncDisposable {
       over()
     })
     try {
-      this.#backlog.send(post)
+      this.#queue.send(post)
     } catch (error) {
       post.fail(error as Error)
     }
@@ -168,7 +169,7 @@ export class Consumer implements AsyncDisposable {
   }
 
   #tryPost(payload: Uint8Array): boolean {
-    if (payload.length > maxFrameBytes || this.#backlog.length > 0) return false
+    if (payload.length > maxFrameBytes || this.#waiting > 0) return false
     const stream = this.#choose(payload.length, true)
     stream?.post(0, 0, payload)
     return stream !== undefined
@@ -204,8 +205,9 @@ export class Consumer implements AsyncDisposable {
   /** @internal */
   opened(): void {
     this.#opened = true
-    this.#ready.resolve()
-    if (this.#isAlone) this.#backlog.fail(socketError('NO_PROVIDER'))
+    this.#ready?.resolve()
+    this.#ready = undefined
+    if (this.#isAlone) this.#backlog?.fail(socketError('NO_PROVIDER'))
   }
 
   /** @internal */
@@ -216,7 +218,9 @@ export class Consumer implements AsyncDisposable {
 
   /** @internal */
   attached(stream: Stream): void {
-    this.#streams.push(stream)
+    // Made as one of one, for an array that is pushed to reserves room for sixteen more.
+    if (this.#streams.length === 0) this.#streams = [stream]
+    else this.#streams.push(stream)
     this.#observe?.(this.#streams.length)
     this.writable()
   }
@@ -243,7 +247,7 @@ export class Consumer implements AsyncDisposable {
 
   /** @internal */
   writable(): void {
-    if (this.#backlog.length > 0) this.#backlog.pump()
+    this.#backlog?.pump()
     if (this.#credited === undefined || this.credit <= 0) return
     this.#credited.resolve()
     this.#credited = undefined
@@ -260,8 +264,8 @@ export class Consumer implements AsyncDisposable {
     if (at >= 0) this.#streams.splice(at, 1)
     this.#observe?.(this.#streams.length)
     const failure = error ?? socketError('PROVIDER_CLOSED')
-    for (const call of [...this.#calls.values()]) if (call.stream === stream) call.fail(failure)
-    if (this.#isAlone) this.#backlog.fail(socketError('NO_PROVIDER'))
+    for (const call of this.#calls.values()) if (call.stream === stream) call.fail(failure)
+    if (this.#isAlone) this.#backlog?.fail(socketError('NO_PROVIDER'))
   }
 
   /** @internal What was not sent waits for the connection to come back. */
@@ -279,9 +283,9 @@ export class Consumer implements AsyncDisposable {
   closed(error: Error | undefined): void {
     if (this.#closed) return
     this.#closed = error ?? socketError('CLOSED')
-    this.#ready.reject(this.#closed)
-    this.#backlog.fail(this.#closed)
-    for (const call of [...this.#calls.values()]) call.fail(this.#closed)
+    this.#ready?.reject(this.#closed)
+    this.#backlog?.fail(this.#closed)
+    for (const call of this.#calls.values()) call.fail(this.#closed)
     if (this.#credited) void handled(this.#credited.promise)
     this.#credited?.reject(this.#closed)
     this.#idle?.resolve()
@@ -302,6 +306,17 @@ export class Consumer implements AsyncDisposable {
     this.#checkIdle()
   }
 
+  /** Messages that wait for credit. */
+  get #waiting(): number {
+    return this.#backlog === undefined ? 0 : this.#backlog.length
+  }
+
+  get #queue(): Backlog {
+    const { maxBufferedBytes } = this.#connection.settings
+    this.#backlog ??= new Backlog(maxBufferedBytes, (size, ordered) => this.#choose(size, ordered))
+    return this.#backlog
+  }
+
   #checkIdle(): void {
     if (this.#calls.size + this.#posts === 0) this.#idle?.resolve()
   }
@@ -313,7 +328,7 @@ export class Consumer implements AsyncDisposable {
 
   #giveUp(call: Call, error: Error): void {
     if (call.stream) call.stream.cancel(call.id)
-    else this.#backlog.remove(call)
+    else this.#backlog?.remove(call)
     call.fail(error)
   }
 

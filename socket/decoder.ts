@@ -13,7 +13,8 @@ export class Decoder {
   /** The largest payload taken; may be changed between frames (it is small until the handshake is done). */
   maxFrameBytes: number
   readonly #sink: FrameSink
-  readonly #header = new Uint8Array(headerBytes)
+  /** The first bytes of a frame whose header is not complete. */
+  #header: Uint8Array | undefined
   #partial: Uint8Array | undefined
   #filled = 0
   #stopped = false
@@ -59,11 +60,12 @@ export class Decoder {
     let at = 0
     if (this.#partial === undefined) {
       at = Math.min(chunk.length, headerBytes - this.#filled)
-      copy(this.#header, this.#filled, chunk, 0, at)
+      const header = this.#header as Uint8Array
+      copy(header, this.#filled, chunk, 0, at)
       this.#filled += at
       if (this.#filled < headerBytes) return at
-      this.#partial = allocate(headerBytes + this.#judge(this.#header, 0))
-      this.#partial.set(this.#header)
+      this.#partial = allocate(headerBytes + this.#judge(header, 0))
+      this.#partial.set(header)
     }
     const frame = this.#partial
     const count = Math.min(chunk.length - at, frame.length - this.#filled)
@@ -80,6 +82,7 @@ export class Decoder {
   #keep(chunk: Uint8Array, at: number): void {
     this.#filled = chunk.length - at
     if (this.#filled < headerBytes) {
+      this.#header ??= new Uint8Array(headerBytes)
       copy(this.#header, 0, chunk, at, chunk.length)
       return
     }

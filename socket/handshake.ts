@@ -7,7 +7,7 @@
 import { decodeText, encodeText } from '#base/bytes'
 import { socketError } from '#base/errors'
 import { invalid, isObject } from '#base/verify'
-import type { Identity, PeerInfo, Role } from './peer.ts'
+import { type Identity, noIdentity, type PeerInfo, type Role } from './peer.ts'
 
 /** First in every HELLO. A server that speaks another version says so and closes. */
 export const magic = 'signalbox'
@@ -99,7 +99,8 @@ export function decodePeer(bytes: Uint8Array, start: number, end: number): PeerI
   const { linkId, name, transport, address, identity } = fields(bytes, start, end)
   const isWhole = Number.isSafeInteger(linkId) && isText(name, 200) && isText(transport, 20) && isText(address, 300)
   if (!isWhole || typeof identity !== 'object' || identity === null) throw malformed('ATTACH')
-  return { linkId: linkId as number, name, transport, address, identity: identity as Identity }
+  const known = Object.keys(identity).length === 0 ? noIdentity : (identity as Identity)
+  return { linkId: linkId as number, name, transport, address, identity: known }
 }
 
 function fields(bytes: Uint8Array, start: number, end: number): Fields {

@@ -13,6 +13,9 @@ export interface Identity {
   readonly [claim: string]: unknown
 }
 
+/** Of a link that needed not say more. One for all, for there may be many. */
+export const noIdentity: Identity = Object.freeze({})
+
 /** A link as the server sees it. */
 export interface LinkInfo {
   /** Unique among the links of this server while it runs. */

@@ -181,7 +181,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /** @internal */
   attached(stream: Stream): void {
     const { settings } = this.#connection
-    this.#streams.set(stream, new Answering(stream, settings, () => this.#left(stream)))
+    this.#streams.set(stream, new Answering(stream, settings, this))
   }
 
   /** @internal */
@@ -231,6 +231,11 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     this.#streams.get(stream)?.drop(error)
     this.#left(stream)
     this.#inbox.orphan(stream)
+  }
+
+  /** @internal */
+  answered(stream: Stream): void {
+    this.#left(stream)
   }
 
   /** @internal */

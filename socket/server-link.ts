@@ -7,12 +7,13 @@
 import { none } from '#base/bytes'
 import type { Cancel } from '#base/clock'
 import { type SignalboxError, type SocketErrorCode, socketError } from '#base/errors'
+import { SmallMap } from '#base/small-map'
 import { decodeFailure, encodeFailure } from './failure.ts'
 import { firstStreamKind, Kind, maxFrameBytes } from './frame.ts'
 import { decodeHello, decodeOpen, encodeWelcome, maxHelloBytes, type Open, plainIdentity } from './handshake.ts'
-import { startHeartbeat } from './heartbeat.ts'
+import type { Heartbeat, Watched } from './heartbeat.ts'
 import type { ServerEvent, ServerSettings } from './options.ts'
-import type { Identity, LinkInfo } from './peer.ts'
+import { type Identity, type LinkInfo, noIdentity } from './peer.ts'
 import type { Line, Side, Switchboard, SwitchEnd } from './switchboard.ts'
 import type { Port, PortOwner } from './transport/port.ts'
 
@@ -20,6 +21,7 @@ import type { Port, PortOwner } from './transport/port.ts'
 export interface LinkHost {
   readonly settings: ServerSettings
   readonly switchboard: Switchboard
+  readonly heartbeat: Heartbeat
   readonly isClosing: boolean
   /** The link has said who it is: an older connection of the same link is ended. */
   greeted(link: ServerLink): void
@@ -27,26 +29,27 @@ export interface LinkHost {
   tell(event: ServerEvent): void
 }
 
-export class ServerLink implements Line, PortOwner {
+export class ServerLink implements Line, PortOwner, Watched {
   readonly port: Port
-  readonly ends = new Map<number, SwitchEnd>()
-  readonly sides = new Map<number, Side>()
+  readonly ends = new SmallMap<number, SwitchEnd>()
+  readonly sides = new SmallMap<number, Side>()
   readonly maxStreams: number
   info: LinkInfo
   /** The client's secret for this link; '' before the handshake. */
   session = ''
   readonly #host: LinkHost
-  readonly #opening = new Set<number>()
+  /** Ends that wait for `authorise`. */
+  readonly #opening = new SmallMap<number, true>()
   #state: 'greeting' | 'open' | 'over' = 'greeting'
   #lastStream = 0
-  #stopTimer: Cancel
+  #stopTimer: Cancel | undefined
   #reason: Error | undefined
 
   constructor(port: Port, linkId: number, host: LinkHost) {
     const { transport, address } = port
     const { settings } = host
     this.port = port
-    this.info = { linkId, name: '', transport, address, auth: undefined, identity: {} }
+    this.info = { linkId, name: '', transport, address, auth: undefined, identity: noIdentity }
     this.maxStreams = transport === 'local' ? Number.POSITIVE_INFINITY : settings.maxStreamsPerLink
     this.#host = host
     this.#stopTimer = settings.clock.after(settings.handshakeTimeoutMs, () =>
@@ -113,6 +116,10 @@ export class ServerLink implements Line, PortOwner {
 
   drained(): void {}
 
+  silent(error: Error): void {
+    this.end(error as SignalboxError)
+  }
+
   garbled(error: Error): void {
     this.end(error as SignalboxError)
   }
@@ -132,11 +139,11 @@ export class ServerLink implements Line, PortOwner {
     this.info = { ...this.info, name, auth }
     const { authenticate } = this.#host.settings
     if (authenticate === undefined) {
-      this.#welcome({})
+      this.#welcome(noIdentity)
       return
     }
     // In-process links are of this program itself: there is nobody to authenticate.
-    if (this.port.transport === 'local') this.#welcome({})
+    if (this.port.transport === 'local') this.#welcome(noIdentity)
     else void this.#authenticate(authenticate)
   }
 
@@ -150,16 +157,13 @@ export class ServerLink implements Line, PortOwner {
 
   #welcome(identity: Identity): void {
     if (this.#state !== 'greeting') return
-    this.#stopTimer()
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
     this.info = { ...this.info, identity }
     this.#host.greeted(this)
     this.#state = 'open'
     this.port.limit(maxFrameBytes)
-    const { heartbeatMs, clock } = this.#host.settings
-    const isLocal = this.port.transport === 'local'
-    this.#stopTimer = startHeartbeat(this.port, isLocal ? Number.POSITIVE_INFINITY : heartbeatMs, clock, (error) =>
-      this.end(error as SignalboxError),
-    )
+    if (this.port.transport !== 'local') this.#host.heartbeat.watch(this)
     this.#host.tell({ type: 'link-open', link: this.info })
     this.tell(Kind.WELCOME, 0, 0, encodeWelcome({ linkId: this.info.linkId }))
   }
@@ -182,7 +186,7 @@ export class ServerLink implements Line, PortOwner {
     } else if (authorise === undefined || isLocal) {
       this.#opened(number, open)
     } else {
-      this.#opening.add(number)
+      this.#opening.set(number, true)
       void this.#authorise(number, open, authorise)
     }
   }
@@ -227,9 +231,10 @@ export class ServerLink implements Line, PortOwner {
     if (this.#state === 'over') return
     const wasOpen = this.#state === 'open'
     this.#state = 'over'
-    this.#stopTimer()
+    this.#stopTimer?.()
+    this.#host.heartbeat.forget(this)
     this.#opening.clear()
-    const ends = [...this.ends.values()]
+    const ends = this.ends.values()
     this.#host.switchboard.drop(this)
     this.#host.over(this)
     for (const end of ends) this.#tellClosed(end)

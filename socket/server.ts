@@ -7,6 +7,7 @@ import type { Cancel } from '#base/clock'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { socketError } from '#base/errors'
 import { Connection } from './connection.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { Link } from './link.ts'
 import {
   type LinkOptions,
@@ -42,6 +43,7 @@ export interface ServerStats {
 export class Server implements AsyncDisposable {
   /** @internal */ readonly settings: ServerSettings
   /** @internal */ readonly switchboard: Switchboard
+  /** @internal */ readonly heartbeat: Heartbeat
   /** @internal */ isClosing = false
   readonly #links = new Set<ServerLink>()
   readonly #sessions = new Map<string, ServerLink>()
@@ -56,6 +58,7 @@ export class Server implements AsyncDisposable {
   constructor(settings: ServerSettings) {
     this.settings = settings
     this.switchboard = new Switchboard(settings.maxLinkBufferBytes)
+    this.heartbeat = new Heartbeat(settings.heartbeatMs, settings.clock)
   }
 
   /** Listens. Rejects with LISTEN_FAILED, or INVALID_OPTION. */

@@ -7,6 +7,7 @@
  */
 import { none } from '#base/bytes'
 import { type SocketErrorCode, socketError } from '#base/errors'
+import type { SmallMap } from '#base/small-map'
 import { encodeFailure } from './failure.ts'
 import { headerBytes, Kind, rewriteStream } from './frame.ts'
 import { encodePeer, type Open } from './handshake.ts'
@@ -18,9 +19,9 @@ export interface Line {
   readonly port: Port
   readonly info: LinkInfo
   /** Channel ends by the number that the client gave them. */
-  readonly ends: Map<number, SwitchEnd>
+  readonly ends: SmallMap<number, SwitchEnd>
   /** Streams by their number on this link. */
-  readonly sides: Map<number, Side>
+  readonly sides: SmallMap<number, Side>
   readonly maxStreams: number
   /** A number that no stream of this link has. */
   nextStream(): number
@@ -42,11 +43,15 @@ export interface SwitchEnd {
   readonly line: Line
   readonly number: number
   readonly open: Open
+  /** Its place among the ends of its kind on the channel. */
+  at: number
 }
 
+/** Most channels have one end of each kind: an array of one takes a quarter of what a set does. */
 interface Channel {
-  readonly providers: Set<SwitchEnd>
-  readonly consumers: Set<SwitchEnd>
+  readonly id: string
+  providers: SwitchEnd[]
+  consumers: SwitchEnd[]
 }
 
 export class Switchboard {
@@ -97,22 +102,22 @@ export class Switchboard {
   /** Opens an end and joins it with the other ends of its channel. Returns a code when it is refused. */
   open(line: Line, number: number, open: Open): SocketErrorCode | undefined {
     const { role, channelId, shared } = open
-    const channel = this.#channels.get(channelId) ?? { providers: new Set(), consumers: new Set() }
+    const channel = this.#channels.get(channelId) ?? { id: channelId, providers: [], consumers: [] }
     if (role === 'provider') {
       const [first] = channel.providers
       if (first && !(shared && first.open.shared)) return 'CHANNEL_CONFLICT'
     }
     const others = role === 'provider' ? channel.consumers : channel.providers
-    if (line.sides.size + others.size > line.maxStreams) return 'TOO_MANY_CHANNELS'
+    if (line.sides.size + others.length > line.maxStreams) return 'TOO_MANY_CHANNELS'
     for (const other of others) if (other.line.sides.size >= other.line.maxStreams) return 'TOO_MANY_CHANNELS'
-    const end: SwitchEnd = { line, number, open }
+    const end: SwitchEnd = { line, number, open: this.#known(open, channel), at: 0 }
     this.#channels.set(channelId, channel)
     line.ends.set(number, end)
     if (role === 'provider') {
-      channel.providers.add(end)
+      channel.providers = withEnd(channel.providers, end)
       for (const consumer of others) this.#join(consumer, end)
     } else {
-      channel.consumers.add(end)
+      channel.consumers = withEnd(channel.consumers, end)
       for (const provider of others) this.#join(end, provider)
     }
     line.tell(Kind.OPENED, number, 0, none)
@@ -124,20 +129,25 @@ export class Switchboard {
     end.line.ends.delete(end.number)
     const channel = this.#channels.get(end.open.channelId)
     if (channel === undefined) return
-    channel.consumers.delete(end)
-    channel.providers.delete(end)
-    if (channel.consumers.size + channel.providers.size === 0) this.#channels.delete(end.open.channelId)
+    removeEnd(end.open.role === 'provider' ? channel.providers : channel.consumers, end)
+    if (channel.consumers.length + channel.providers.length === 0) this.#channels.delete(end.open.channelId)
   }
 
   /** The link is gone: its ends too, and the other side of every stream is told. */
   drop(line: Line): void {
-    for (const end of [...line.ends.values()]) this.shut(end)
+    for (const end of line.ends.values()) this.shut(end)
     const failure = encodeFailure(socketError('LINK_LOST', 'The link at the other end of the channel was lost.'))
-    for (const side of [...line.sides.values()]) {
+    for (const side of line.sides.values()) {
       const { other } = side
       this.#part(side)
       other.line.tell(Kind.RESET, other.number, 0, failure)
     }
+  }
+
+  /** The same for all ends that opened the channel in the same way: a broker's clients all have its id. */
+  #known(open: Open, { id, providers, consumers }: Channel): Open {
+    const known = (open.role === 'provider' ? providers : consumers)[0]?.open
+    return known?.shared === open.shared ? known : { ...open, channelId: id }
   }
 
   /** The Provider first, so that it is there when the Consumer's first message comes. */
@@ -163,4 +173,20 @@ export class Switchboard {
     side.other.line.sides.delete(side.other.number)
     this.streams--
   }
+}
+
+/** A list of one is made as such, for an array that is pushed to reserves room for sixteen more. */
+function withEnd(ends: SwitchEnd[], end: SwitchEnd): SwitchEnd[] {
+  end.at = ends.length
+  if (ends.length === 0) return [end]
+  ends.push(end)
+  return ends
+}
+
+/** In one step however many there are: the last takes its place. */
+function removeEnd(ends: SwitchEnd[], end: SwitchEnd): void {
+  const last = ends.pop() as SwitchEnd
+  if (last === end) return
+  ends[end.at] = last
+  last.at = end.at
 }

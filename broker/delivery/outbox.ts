@@ -7,6 +7,7 @@
  */
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { Fifo } from '#base/fifo'
+import { SmallMap } from '#base/small-map'
 import { type Consumer, maxFrameBytes } from '#socket'
 import { encodeGaps, type Gap } from '../wire.ts'
 import type { Parcel } from './parcel.ts'
@@ -24,17 +25,19 @@ const maxGaps = 200
  */
 const pressedPart = 1 / 16
 
+function nobody(): void {}
+
 export class Outbox {
   /** Messages dropped because the limit was reached. */
   dropped = 0
   /** Messages handed to the subscription's channel. */
   forwarded = 0
   /** Called when it is not pressed any more. */
-  relieved: () => void = () => {}
+  relieved: () => void = nobody
   readonly #consumer: Consumer
   readonly #limit: OutboxLimit
   readonly #queue = new Fifo<Parcel>()
-  readonly #gaps = new Map<string, Gap>()
+  readonly #gaps = new SmallMap<string, Gap>()
   #messages = 0
   #bytes = 0
   /** Parcels so large that they are still leaving. */
@@ -169,7 +172,7 @@ export class Outbox {
   }
 
   #tellGaps(): void {
-    const gaps = [...this.#gaps.values()].slice(0, maxGaps)
+    const gaps = this.#gaps.values().slice(0, maxGaps)
     for (const { topic } of gaps) this.#gaps.delete(topic)
     void handled(this.#consumer.post(encodeGaps(gaps)))
   }

@@ -21,13 +21,15 @@ const leastRoom = 1 / 8
 /** Read into and copied out of within one callback, so that all sockets of the process can share it. */
 const shared = allocate(64 * 1024)
 
-/** Takes `bytes[from, to)`, the last `count` of them new. Returns where the first frame begins that is not complete. */
-type Take = (count: number, bytes: Uint8Array, from: number, to: number) => number
+export interface IntakeOwner {
+  /** Takes `bytes[from, to)`, the last `count` of them new. Returns where the first frame begins that is not complete. */
+  take(count: number, bytes: Uint8Array, from: number, to: number): number
+}
 
 export class Intake {
   /** For the option of this name of `net.connect`. */
   readonly onread = { buffer: (): Uint8Array => this.#room(), callback: (count: number): boolean => this.#took(count) }
-  #take: Take = (_count, _bytes, from) => from
+  #owner: IntakeOwner | undefined
   #slab = shared
   /** What has been received and not decoded. */
   #from = 0
@@ -39,8 +41,8 @@ export class Intake {
     return this.#to > this.#from
   }
 
-  attach(take: Take): void {
-    this.#take = take
+  attach(owner: IntakeOwner): void {
+    this.#owner = owner
   }
 
   #room(): Uint8Array {
@@ -50,7 +52,7 @@ export class Intake {
   #took(count: number): boolean {
     this.#to += count
     if (this.#slab === shared) this.#move(count < busyBytes ? count : slabBytes)
-    this.#from = this.#take(count, this.#slab, this.#from, this.#to)
+    this.#from = this.#owner?.take(count, this.#slab, this.#from, this.#to) ?? this.#from
     this.#quiet = count < busyBytes / 4 ? this.#quiet + 1 : 0
     const { length } = this.#slab
     const room = length - this.#to
@@ -59,13 +61,13 @@ export class Intake {
     return true
   }
 
-  /** Takes what is not decoded to a new slab. */
+  /** Takes what is not decoded to another slab. */
   #move(bytes: number): void {
-    const [slab, from, to] = [this.#slab, this.#from, this.#to]
-    this.#slab = allocate(bytes)
-    copy(this.#slab, 0, slab, from, to)
+    const next = allocate(bytes)
+    copy(next, 0, this.#slab, this.#from, this.#to)
+    this.#slab = next
+    this.#to -= this.#from
     this.#from = 0
-    this.#to = to - from
   }
 
   #rest(): void {

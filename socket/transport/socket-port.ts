@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net'
 import type { Cancel, Clock } from '#base/clock'
 import { Decoder } from '../decoder.ts'
-import type { Intake } from './intake.ts'
+import type { Intake, IntakeOwner } from './intake.ts'
 import { Output } from './output.ts'
 import type { Port, PortOwner } from './port.ts'
 
@@ -16,7 +16,7 @@ const flushBytes = 64 * 1024
 export const highWaterBytes = 256 * 1024
 const closeWaitMs = 1_000
 
-export class SocketPort implements Port {
+export class SocketPort implements Port, IntakeOwner {
   readonly transport: string
   readonly address: string
   received = 0
@@ -61,30 +61,34 @@ export class SocketPort implements Port {
 
   attach(owner: PortOwner): void {
     this.#owner = owner
-    const decoder = new Decoder(0, owner)
-    this.#decoder = decoder
-    const garbled = (error: unknown): void => {
-      decoder.stop()
-      owner.garbled(error as Error)
+    this.#decoder = new Decoder(0, owner)
+    if (this.#intake) this.#intake.attach(this)
+    else this.#socket.on('data', (chunk: Buffer) => this.#takeChunk(chunk))
+  }
+
+  /** @internal What the intake has read. */
+  take(count: number, bytes: Uint8Array, from: number, to: number): number {
+    this.received += count
+    try {
+      return (this.#decoder as Decoder).cut(bytes, from, to)
+    } catch (error) {
+      this.#garbled(error)
+      return to
     }
-    this.#intake?.attach((count, bytes, from, to) => {
-      this.received += count
-      try {
-        return decoder.cut(bytes, from, to)
-      } catch (error) {
-        garbled(error)
-        return to
-      }
-    })
-    if (this.#intake) return
-    this.#socket.on('data', (chunk: Buffer) => {
-      this.received += chunk.length
-      try {
-        decoder.push(chunk)
-      } catch (error) {
-        garbled(error)
-      }
-    })
+  }
+
+  #takeChunk(chunk: Uint8Array): void {
+    this.received += chunk.length
+    try {
+      this.#decoder?.push(chunk)
+    } catch (error) {
+      this.#garbled(error)
+    }
+  }
+
+  #garbled(error: unknown): void {
+    this.#decoder?.stop()
+    this.#owner?.garbled(error as Error)
   }
 
   limit(maxFrameBytes: number): void {

@@ -1,4 +1,5 @@
 /** How a request ends when it is not answered: in time, by its caller, or because there are too many. */
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { newId } from '../../base/identifier.ts'
 import { bytes, failure, House, type Place, text } from './house.ts'
@@ -146,12 +147,12 @@ describe.each<Place>(['tcp', 'in-process'])('a request over %s', (place) => {
     const { consumer, provider } = await house.pair({ windowBytes: 64 * KiB })
     const filler = consumer.post(new Uint8Array(50 * KiB))
     const controller = new AbortController()
-    const large = new Uint8Array(4_000 * KiB).fill(1)
+    const large = new Uint8Array(12_000 * KiB).fill(1)
     const givenUp = failure(consumer.send(large, { signal: controller.signal, ordered: true }))
     const behind = consumer.send(bytes('behind'), { ordered: true })
     await filler
-    await until('the first message has come', () => provider.pending > 0)
-    await turns()
+    // In turns and not in milliseconds: in each of them no more than 256 KiB of the large one go.
+    while (provider.pending === 0) await turn()
     controller.abort()
     expect((await givenUp).code).toBe('ABORTED')
     // From here on the bytes are the caller's again.

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Kind } from '../../socket/frame.ts'
-import { startHeartbeat } from '../../socket/heartbeat.ts'
+import { Heartbeat } from '../../socket/heartbeat.ts'
 import type { Port } from '../../socket/transport/port.ts'
 import { ManualClock } from './manual-clock.ts'
 
@@ -25,9 +25,15 @@ class Pulse {
       { send },
       { received: { get: () => this.received }, isPartial: { get: () => this.isPartial } },
     ) as unknown as Port
-    this.stop = startHeartbeat(port, everyMs, this.clock, (error) => {
-      this.lost.push({ code: (error as Error & { code: string }).code, atMs: this.clock.now() })
-    })
+    const heartbeat = new Heartbeat(everyMs, this.clock)
+    const link = {
+      port,
+      silent: (error: Error) => {
+        this.lost.push({ code: (error as Error & { code: string }).code, atMs: this.clock.now() })
+      },
+    }
+    heartbeat.watch(link)
+    this.stop = () => heartbeat.forget(link)
   }
 }
 

@@ -30,7 +30,7 @@ function taking() {
   const decoder = new Decoder(maxFrameBytes, {
     frame: (_kind, _flags, _stream, id, bytes, start, end) => views.push({ id, payload: bytes.subarray(start, end) }),
   })
-  intake.attach((_count, bytes, from, to) => decoder.cut(bytes, from, to))
+  intake.attach({ take: (_count, bytes, from, to) => decoder.cut(bytes, from, to) })
   /** What the operating system would do with `bytes`: fill the room there is, `most` at a time. */
   const read = (bytes: Uint8Array, most: number): void => {
     for (let at = 0; at < bytes.length; ) {
