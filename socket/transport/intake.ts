@@ -6,7 +6,7 @@
  * A slab is written once, for what was decoded may be kept by anybody. A socket that is quiet has no slab: it reads into
  * memory that all sockets share, and the little that comes is copied out, so a thousand idle connections hold none.
  */
-import { allocate, copy, slice } from '#base/bytes'
+import { allocate, allocateSmall, copy, slice } from '#base/bytes'
 
 const slabBytes = 256 * 1024
 /** For the beginning of a frame, of which it is not known yet whether more than that comes. */
@@ -51,19 +51,18 @@ export class Intake {
 
   #took(count: number): boolean {
     this.#to += count
-    if (this.#slab === shared) this.#move(count < busyBytes ? count : slabBytes)
+    if (this.#slab === shared) this.#move(count < busyBytes ? allocateSmall(count) : allocate(slabBytes))
     this.#from = this.#owner?.take(count, this.#slab, this.#from, this.#to) ?? this.#from
     this.#quiet = count < busyBytes / 4 ? this.#quiet + 1 : 0
     const { length } = this.#slab
     const room = length - this.#to
     if (this.#from === this.#to && (room === 0 || this.#quiet >= quietReads)) this.#rest()
-    else if (room < length * leastRoom) this.#move(length < smallSlabBytes ? smallSlabBytes : slabBytes)
+    else if (room < length * leastRoom) this.#move(allocate(length < smallSlabBytes ? smallSlabBytes : slabBytes))
     return true
   }
 
   /** Takes what is not decoded to another slab. */
-  #move(bytes: number): void {
-    const next = allocate(bytes)
+  #move(next: Uint8Array): void {
     copy(next, 0, this.#slab, this.#from, this.#to)
     this.#slab = next
     this.#to -= this.#from
