@@ -7,6 +7,8 @@ import type { Workload } from './workloads/workload.ts'
 
 export interface Options {
   readonly peers: readonly string[]
+  /** Another build of this project, to be compared with. */
+  readonly before: string | undefined
   readonly rounds: number
   readonly workloads: readonly Workload[]
   readonly timing: Timing
@@ -16,12 +18,13 @@ export interface Options {
 
 export const usage = `npm run bench -- [options]
 
-  --peers <names>   other products to measure as well: ${peers.join(',')}
-  --only <names>    workloads of these names, or whose names begin so, e.g. request,1-to-1
-  --rounds <n>      how often each is measured, in turns (default 1)
-  --seconds <n>     how long each is measured (default 1), after a warm-up of 0.5 or 1
-  --list            say what there is and what is missing, and measure nothing
-  --json            print JSON in place of tables
+  --peers <names>     other products to measure as well: ${peers.join(',')}
+  --before <folder>   another checkout of Signalbox, built, to compare this one with
+  --only <names>      workloads of these names, or whose names begin so, e.g. request,1-to-1
+  --rounds <n>        how often each is measured, in turns (default 1)
+  --seconds <n>       how long each is measured (default 1), after a warm-up of 0.5 or 1
+  --list              say what there is and what is missing, and measure nothing
+  --json              print JSON in place of tables
 `
 
 const warmSeconds = 0.5
@@ -32,6 +35,7 @@ export function parseOptions(args: readonly string[]): Options {
     args: [...args],
     options: {
       peers: { type: 'string', default: '' },
+      before: { type: 'string' },
       only: { type: 'string', default: '' },
       rounds: { type: 'string', default: '1' },
       seconds: { type: 'string', default: '1' },
@@ -50,7 +54,8 @@ export function parseOptions(args: readonly string[]): Options {
   const rounds = positive('rounds', values.rounds)
   if (!Number.isInteger(rounds)) throw new Error('--rounds: a whole number')
   const timing = { warmSeconds, seconds: positive('seconds', values.seconds) }
-  return { peers: chosen, rounds, workloads: wanted, timing, list: values.list, json: values.json }
+  const { before, list, json } = values
+  return { peers: chosen, before, rounds, workloads: wanted, timing, list, json }
 }
 
 /** A word is the name of one workload, or else the beginning of some. */

@@ -20,6 +20,10 @@ export interface Spread {
   readonly max: number
 }
 
+/** Whom the others are compared with, and what their columns are called. */
+export const references = { nats: 'to NATS', relay: 'to relay', before: 'to before' } as const
+export type Reference = keyof typeof references
+
 export interface Row {
   readonly workload: string
   readonly contender: string
@@ -27,8 +31,7 @@ export interface Row {
   /** Over the rounds that count. */
   readonly figures: Readonly<Record<string, Spread>>
   /** The first figure as a multiple of another contender's in the same round, median over the rounds. */
-  readonly toNats: number | undefined
-  readonly toRelay: number | undefined
+  readonly ratios: Readonly<Partial<Record<Reference, number>>>
   /** Rounds that do not count, and why. */
   readonly faults: readonly string[]
 }
@@ -47,16 +50,13 @@ export function rowsOf(workload: Workload, outcomes: readonly Outcome[]): Row[] 
     const faults = all.flatMap(({ round, status, reason }) =>
       status === 'ok' ? [] : [`round ${round} ${status}: ${reason}`],
     )
-    const ratioTo = (name: string): number | undefined => ratio(workload.figures[0].name, good, mine, name)
-    return {
-      workload: workload.name,
-      contender,
-      style,
-      figures,
-      toNats: ratioTo('nats'),
-      toRelay: ratioTo('relay'),
-      faults,
-    }
+    const ratios = Object.fromEntries(
+      Object.keys(references).flatMap((name) => {
+        const value = ratio(workload.figures[0].name, good, mine, name)
+        return value === undefined ? [] : [[name, value]]
+      }),
+    )
+    return { workload: workload.name, contender, style, figures, ratios, faults }
   })
 }
 

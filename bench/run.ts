@@ -1,5 +1,6 @@
 /** `npm run bench`: measures every workload with every contender, in turns, and prints what came out. */
 import { availableParallelism, loadavg } from 'node:os'
+import { resolve } from 'node:path'
 import { peers } from './adapters/registry.ts'
 import { findContenders, type Skipped } from './contenders.ts'
 import type { Adapter, Style } from './contract.ts'
@@ -11,7 +12,10 @@ import { workloads } from './workloads/list.ts'
 import type { Workload } from './workloads/workload.ts'
 
 async function run(options: Options): Promise<void> {
-  const { adapters, skipped } = await findContenders(options.peers)
+  const { before } = options
+  // By way of the environment, for the processes that are started have to find it too.
+  if (before !== undefined) process.env['SIGNALBOX_BEFORE'] = resolve(before)
+  const { adapters, skipped } = await findContenders([...(before === undefined ? [] : ['before']), ...options.peers])
   tellSkipped(skipped)
   tellLoad()
   const journal = new Journal(options.timing)

@@ -1,17 +1,15 @@
 /** The tables that people read. */
-import type { Row, Spread } from './outcome.ts'
+import { type Reference, type Row, references, type Spread } from './outcome.ts'
 import type { Figure, Workload } from './workloads/workload.ts'
 
 export function tableOf(workload: Workload, rows: readonly Row[], rounds: number): string {
   const [first, ...others] = workload.figures
-  const hasNats = rows.some(({ toNats }) => toNats !== undefined)
-  const hasRelay = rows.some(({ toRelay }) => toRelay !== undefined)
+  const shown = (Object.keys(references) as Reference[]).filter((name) => rows.some(({ ratios }) => name in ratios))
   const head = [
     workload.title,
     first.label,
     ...(rounds > 1 ? ['min .. max'] : []),
-    ...(hasNats ? ['to NATS'] : []),
-    ...(hasRelay ? ['to relay'] : []),
+    ...shown.map((name) => references[name]),
     ...others.map(({ label }) => label),
   ]
   const lines = rows.map((row) => {
@@ -20,8 +18,7 @@ export function tableOf(workload: Workload, rows: readonly Row[], rounds: number
       titleOf(row),
       show(spread.median, first),
       ...(rounds > 1 ? [`${show(spread.min, first)} .. ${show(spread.max, first)}`] : []),
-      ...(hasNats ? [multiple(row.toNats)] : []),
-      ...(hasRelay ? [multiple(row.toRelay)] : []),
+      ...shown.map((name) => multiple(row.ratios[name])),
       ...others.map((figure) => show((row.figures[figure.name] as Spread).median, figure)),
     ]
   })

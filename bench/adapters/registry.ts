@@ -3,6 +3,7 @@ import type { Adapter } from '../contract.ts'
 
 const loaders: Readonly<Record<string, () => Promise<Adapter>>> = {
   signalbox: async () => (await import('./signalbox.ts')).signalbox,
+  before: async () => await (await import('./signalbox.ts')).anotherBuild(process.env['SIGNALBOX_BEFORE'] ?? ''),
   pipe: async () => (await import('../control/pipe.ts')).pipe,
   relay: async () => (await import('../control/relay.ts')).relay,
   echo: async () => (await import('../control/echo.ts')).echo,

@@ -2,8 +2,11 @@
  * This project, as it is built: publish and subscribe through the broker, requests through the socket layer alone (four
  * hops, no broker in between).
  */
-import { Broker, connect, type Message, type Subscription } from 'signalbox'
-import { Link } from 'signalbox/socket'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Message, Subscription } from 'signalbox'
+import * as broker from 'signalbox'
+import * as socket from 'signalbox/socket'
 import type { Adapter, Closable, Feed, Intake, PublishSide, RequestSide, Style, SubscribeSide } from '../contract.ts'
 
 const channel = '5167a1b0-0000-4000-8000-00000000be4c'
@@ -11,8 +14,14 @@ const channel = '5167a1b0-0000-4000-8000-00000000be4c'
 const maxChunk = 64
 const chunkBytes = 64 * 1024
 
-async function publisher(url: string): Promise<PublishSide> {
-  const client = await connect(url)
+/** A build: this one, or another that it is to be compared with. */
+interface Build {
+  readonly broker: Pick<typeof broker, 'Broker' | 'connect'>
+  readonly socket: Pick<typeof socket, 'Link'>
+}
+
+async function publisher({ broker }: Build, url: string): Promise<PublishSide> {
+  const client = await broker.connect(url)
   return {
     async publish(topics: readonly string[], feed: Feed) {
       const chunk = Math.max(1, Math.min(maxChunk, Math.floor(chunkBytes / feed.size)))
@@ -34,8 +43,8 @@ async function publisher(url: string): Promise<PublishSide> {
   }
 }
 
-async function subscriber(url: string): Promise<SubscribeSide> {
-  const client = await connect(url)
+async function subscriber({ broker }: Build, url: string): Promise<SubscribeSide> {
+  const client = await broker.connect(url)
   const subscriptions: Subscription[] = []
   return {
     async subscribe(patterns: readonly string[], style: Style, intake: Intake) {
@@ -61,28 +70,41 @@ async function receive(subscription: Subscription, style: Style, intake: Intake)
   }
 }
 
-async function requester(url: string): Promise<RequestSide> {
-  const link = await Link.connect(url)
+async function requester({ socket }: Build, url: string): Promise<RequestSide> {
+  const link = await socket.Link.connect(url)
   const consumer = await link.consumer(channel)
   return { request: (payload) => consumer.send(payload), close: () => link.close() }
 }
 
-async function responder(url: string): Promise<Closable> {
-  const link = await Link.connect(url)
+async function responder({ socket }: Build, url: string): Promise<Closable> {
+  const link = await socket.Link.connect(url)
   const provider = await link.provider(channel)
   provider.serve((request) => request.payload)
   return link
 }
 
-export const signalbox: Adapter = {
-  name: 'signalbox',
-  packages: [],
-  hasPatterns: true,
-  hasRoutes: true,
-  styles: ['for await', 'batches', 'callback'],
-  server: { kind: 'node', start: async () => (await Broker.listen()).url },
-  publisher,
-  subscriber,
-  requester,
-  responder,
+function adapterOf(name: string, build: Build): Adapter {
+  return {
+    name,
+    packages: [],
+    hasPatterns: true,
+    hasRoutes: true,
+    styles: ['for await', 'batches', 'callback'],
+    server: { kind: 'node', start: async () => (await build.broker.Broker.listen()).url },
+    publisher: (url) => publisher(build, url),
+    subscriber: (url) => subscriber(build, url),
+    requester: (url) => requester(build, url),
+    responder: (url) => responder(build, url),
+  }
+}
+
+export const signalbox: Adapter = adapterOf('signalbox', { broker, socket })
+
+/** Another checkout of this project, which has been built. */
+export async function anotherBuild(folder: string): Promise<Adapter> {
+  const load = async (layer: string) => await import(pathToFileURL(join(folder, 'dist', layer, 'index.js')).href)
+  return adapterOf('before', {
+    broker: (await load('broker')) as typeof broker,
+    socket: (await load('socket')) as typeof socket,
+  })
 }
