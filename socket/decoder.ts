@@ -40,10 +40,13 @@ export class Decoder {
   push(chunk: Uint8Array): void {
     let at = this.#filled > 0 && !this.#stopped ? this.#complete(chunk) : 0
     at = this.cut(chunk, at, chunk.length)
-    if (!this.#stopped && at < chunk.length) this.#keep(chunk, at)
+    if (at < chunk.length) this.#keep(chunk, at)
   }
 
-  /** Hands on the complete frames in `bytes[from, to)`, and returns where the first incomplete one begins. */
+  /**
+   * Hands on the complete frames in `bytes[from, to)`, and returns where the first incomplete one begins: at `to` when
+   * there is none, or nothing is wanted any more.
+   */
   cut(bytes: Uint8Array, from: number, to: number): number {
     let at = from
     while (!this.#stopped && to - at >= headerBytes) {
@@ -52,7 +55,7 @@ export class Decoder {
       this.#emit(bytes, at, end)
       at = end
     }
-    return at
+    return this.#stopped ? to : at
   }
 
   /** Fills the frame that an earlier chunk began. Returns where the next frame begins in `chunk`. */

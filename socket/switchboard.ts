@@ -113,12 +113,13 @@ export class Switchboard {
     const end: SwitchEnd = { line, number, open: this.#known(open, channel), at: 0 }
     this.#channels.set(channelId, channel)
     line.ends.set(number, end)
-    if (role === 'provider') {
-      channel.providers = withEnd(channel.providers, end)
-      for (const consumer of others) this.#join(consumer, end)
-    } else {
-      channel.consumers = withEnd(channel.consumers, end)
-      for (const provider of others) this.#join(end, provider)
+    if (role === 'provider') channel.providers = withEnd(channel.providers, end)
+    else channel.consumers = withEnd(channel.consumers, end)
+    // A copy: in the same process whoever is joined may shut an end, or open one, before this goes on.
+    for (const other of [...others]) {
+      if (other.line.ends.get(other.number) !== other) continue
+      if (role === 'provider') this.#join(other, end)
+      else this.#join(end, other)
     }
     line.tell(Kind.OPENED, number, 0, none)
     return undefined

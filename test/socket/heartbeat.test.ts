@@ -59,6 +59,33 @@ describe('the heartbeat', () => {
     )
   })
 
+  it('[SOCK 7.1] keeps these bounds for a link that comes between two checks of others', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 3 * intervalMs }), (laterMs) => {
+        const clock = new ManualClock()
+        const heartbeat = new Heartbeat(intervalMs, clock)
+        const lostAtMs: number[] = []
+        const watch = (): void => {
+          const port = { received: 0, isPartial: false, send: () => {} } as unknown as Port
+          heartbeat.watch({ port, silent: () => void lostAtMs.push(clock.now()) })
+        }
+        const talking = { received: 0, isPartial: false, send: () => talking.received++ }
+        const first = { port: talking as unknown as Port, silent: () => void lostAtMs.push(-1) }
+        heartbeat.watch(first)
+        clock.advance(laterMs)
+        const begunMs = clock.now()
+        watch()
+        clock.advance(3 * intervalMs)
+        expect(lostAtMs.length).toBe(1)
+        expect((lostAtMs[0] ?? 0) - begunMs).toBeGreaterThanOrEqual(1.5 * intervalMs)
+        expect((lostAtMs[0] ?? 0) - begunMs).toBeLessThanOrEqual(2 * intervalMs)
+        expect(clock.timers).toBe(1)
+        heartbeat.forget(first)
+        expect(clock.timers).toBe(0)
+      }),
+    )
+  })
+
   it('[SOCK 7.1] asks a peer that has been silent, and only then', () => {
     const pulse = new Pulse()
     for (let i = 0; i < 20; i++) {

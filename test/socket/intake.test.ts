@@ -88,6 +88,19 @@ describe('an intake', () => {
     expect(memoryOf(one.intake)).toBe(memoryOf(two.intake))
   })
 
+  it('keeps nothing of what comes after the decoder has stopped', () => {
+    const intake = new Intake()
+    const decoder = new Decoder(maxFrameBytes, { frame: () => {} })
+    decoder.stop()
+    intake.attach({ take: (_count, bytes, from, to) => decoder.cut(bytes, from, to) })
+    for (let i = 0; i < 100; i++) {
+      const room = intake.onread.buffer()
+      expect(room.length).toBeGreaterThan(0)
+      intake.onread.callback(room.length)
+      expect(intake.isPartial).toBe(false)
+    }
+  })
+
   it('keeps what has begun, in little memory, and says so', () => {
     const { intake, read, views } = taking()
     const bytes = encodeFrame({ kind: Kind.DATA, payload: Buffer.alloc(3_000, 7) })

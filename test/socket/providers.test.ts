@@ -42,6 +42,21 @@ describe('an exclusive Provider', () => {
   })
 })
 
+describe('a Provider that comes later', () => {
+  it('is joined with every Consumer that waits, also if one of them closes on seeing it', async () => {
+    await using house = await House.open()
+    const channelId = newId()
+    const link = house.server.link()
+    const leaving = link.lazyConsumer(channelId, { observe: () => void leaving.close() })
+    const staying = [link.lazyConsumer(channelId), link.lazyConsumer(channelId), link.lazyConsumer(channelId)]
+    const provider = await link.provider(channelId)
+    provider.serve(({ payload }) => payload)
+    const answers = await Promise.all(staying.map((consumer) => consumer.send(bytes('a'))))
+    expect(answers.map(text)).toEqual(['a', 'a', 'a'])
+    await until('the others are all there is', () => provider.consumers === 3)
+  })
+})
+
 /** A Provider that answers only when it is told to. */
 function hoarding(provider: Provider): Request[] {
   const held: Request[] = []
