@@ -76,6 +76,8 @@ export class Client implements AsyncDisposable {
   readonly #consumer: Consumer
   readonly #publisher: Publisher
   readonly #places = new Map<Subscription, Place | undefined>()
+  /** The broker need not serve these any longer, but their loops go on: with this client, they end. */
+  readonly #draining = new Set<Subscription>()
   /** How often the broker was lost. What was begun with one broker must not be finished with the next. */
   #brokerLosses = 0
   #isClosed = false
@@ -188,6 +190,8 @@ export class Client implements AsyncDisposable {
   async leave(subscription: Subscription, drainMs: number): Promise<void> {
     const place = this.#places.get(subscription)
     this.#places.delete(subscription)
+    if (drainMs > 0) this.#draining.add(subscription)
+    else this.#draining.delete(subscription)
     if (place === undefined) return
     if (this.#consumer.providers > 0) {
       const request = { op: 'unsubscribe', channel: place.channel, drain: drainMs > 0 } as const
@@ -304,8 +308,9 @@ export class Client implements AsyncDisposable {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#publisher.close(error ?? socketError('CLOSED'))
-    for (const subscription of [...this.#places.keys()]) subscription.fail(error)
+    for (const subscription of [...this.#places.keys(), ...this.#draining]) subscription.fail(error)
     this.#places.clear()
+    this.#draining.clear()
     this.#feed.tell(error ? { type: 'closed', error } : { type: 'closed' })
     this.#feed.end()
   }

@@ -4,11 +4,11 @@
  */
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { freePort } from './free-port.ts'
 import { type Program, startProgram } from './program.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -27,18 +27,6 @@ const blocks: Block[] = [...text.matchAll(/^```(?:ts|js)(?: (\S+))?\n(.*?)^```$/
   return { name: name ?? `readme-${++unnamed}.ts`, code, prints }
 })
 const alone = blocks.filter(({ name }) => name.startsWith('readme-'))
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => {
-    server.close(resolve)
-  })
-  return port
-}
 
 describe('README.md', { timeout: 60_000 }, () => {
   let project = ''

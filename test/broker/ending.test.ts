@@ -181,6 +181,20 @@ describe.each(places)('with %s', (_name, open) => {
     expect([subscription.isClosed, subscription.pending]).toEqual([true, 0])
   })
 
+  it('a subscription that is draining ends with its client, not later', async () => {
+    await using place = await open()
+    const client = await place.client()
+    const subscription = await client.subscribe('t')
+    await client.publish('t', 1)
+    await client.flush()
+    await until('it is there', () => subscription.pending === 1)
+    const draining = subscription.drain({ timeoutMs: 60_000 })
+    await client.close()
+    expect(subscription.isClosed).toBe(true)
+    await draining
+    expect(await all(subscription)).toEqual([1])
+  })
+
   it('draining a client sends what it has published, lets its loops finish, and closes it', async () => {
     await using place = await open()
     const [client, other] = [await place.client(), await place.client()]

@@ -2,14 +2,8 @@
  * Leaving: what was closed holds nothing any more, the process ends by itself, and nothing fails where nobody looks.
  */
 import { describe, expect, it } from 'vitest'
-import { Server } from '../../socket/server.ts'
+import { freePort } from '../free-port.ts'
 import { Child } from './child.ts'
-
-async function freePort(): Promise<number> {
-  const server = await Server.listen()
-  await server.close()
-  return Number(new URL(server.url).port)
-}
 
 describe('a program that has closed what it opened', () => {
   it('ends by itself, however that went, with no handle left and no rejection unhandled', async () => {

@@ -1,0 +1,24 @@
+/**
+ * A TCP port of this machine that nobody listens on. It is below those that systems give out for port 0, so no test
+ * that runs meanwhile gets the same one between this look and its use.
+ */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+
+const first = 20_000
+const last = 32_000
+
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = first + Math.floor(Math.random() * (last - first))
+    const server = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (!isFree) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
+}
