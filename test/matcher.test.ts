@@ -215,13 +215,18 @@ describe('a Matcher with 100 000 wildcard subscriptions', () => {
 
   it('finds each one and nothing else', () => {
     expect(matcher.size).toBe(100_000)
-    for (let i = 0; i < 100_000; i += 4) {
-      expect(matcher.match(`dev.${i}.x.temp`)).toEqual([i, i + 3])
-      expect(matcher.match(`dev.${i}.x.hum`)).toEqual([i + 3])
-      expect(matcher.match(`a.x.${i + 1}`)).toEqual([i + 1])
-      expect(matcher.match(`y/${i + 2}/x`)).toEqual([i + 2])
-      expect(matcher.match(`y.${i + 2}.x`)).toEqual([])
+    const wrong: string[] = []
+    const check = (topic: string, wanted: readonly number[]) => {
+      if (matcher.match(topic).join() !== wanted.join()) wrong.push(topic)
     }
+    for (let i = 0; i < 100_000; i += 4) {
+      check(`dev.${i}.x.temp`, [i, i + 3])
+      check(`dev.${i}.x.hum`, [i + 3])
+      check(`a.x.${i + 1}`, [i + 1])
+      check(`y/${i + 2}/x`, [i + 2])
+      check(`y.${i + 2}.x`, [])
+    }
+    expect(wrong).toEqual([])
   })
 
   it('is empty when all have gone', () => {
