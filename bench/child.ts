@@ -37,7 +37,10 @@ export class Child {
 
   constructor(job: Job) {
     this.role = job.role
-    this.#process = fork(program, [JSON.stringify(job)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    this.#process = fork(program, [JSON.stringify(job)], {
+      execArgv: [...process.execArgv, '--expose-gc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
     keepTrackOf(this.#process)
     this.pid = this.#process.pid ?? 0
     this.line = new Line((note) => this.#process.connected && this.#process.send(note, () => {}))

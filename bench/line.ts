@@ -5,6 +5,9 @@ export interface Notes {
   /** The process is in place; a server says where. */
   readonly ready: { readonly url: string }
   readonly go: null
+  /** To a server in Node: collect garbage, and say so. */
+  readonly collect: null
+  readonly collected: null
   /** The measured window begins. */
   readonly begin: null
   /** The measured window is over; it saw that many messages. */

@@ -8,11 +8,14 @@ import { Child, complaintsOf, keepTrackOf } from './child.ts'
 import type { Adapter, NativeServer } from './contract.ts'
 
 const startTimeoutMs = 10_000
+const collectTimeoutMs = 10_000
 const stopTimeoutMs = 2_000
 
 export interface Service {
   readonly url: string
   readonly pid: number
+  /** Lets go of what it does not need any more, where it can be told to. */
+  collect(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -21,7 +24,11 @@ export async function startService(adapter: Adapter): Promise<Service> {
   const child = new Child({ role: 'serve', adapter: adapter.name })
   try {
     const { url } = await child.line.hear('ready', startTimeoutMs)
-    return { url, pid: child.pid, stop: () => child.stop() }
+    const collect = async (): Promise<void> => {
+      child.line.tell('collect', null)
+      await child.line.hear('collected', collectTimeoutMs)
+    }
+    return { url, pid: child.pid, collect, stop: () => child.stop() }
   } catch (error) {
     await child.stop()
     throw error
@@ -56,7 +63,7 @@ async function startNative(server: NativeServer): Promise<Service> {
   try {
     const failed = exited.then(() => Promise.reject(new Error(`${server.command} ended: ${complaints()}`)))
     await Promise.race([answers(port), failed])
-    return { url: server.url(port), pid: child.pid ?? 0, stop }
+    return { url: server.url(port), pid: child.pid ?? 0, collect: async () => {}, stop }
   } catch (error) {
     await stop()
     throw error

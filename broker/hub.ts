@@ -1,7 +1,7 @@
 /**
  * The hub: takes publishes and requests on the broker channel, and forwards on one channel per subscription.
  *
- * Floor 6. Written with Consumers and Providers alone: it does not know whether its server is in this process. For
+ * Floor 7. Written with Consumers and Providers alone: it does not know whether its server is in this process. For
  * each batch it reads the header, finds the topic, stamps it, and passes the same bytes on; it decodes no message.
  */
 import { slice } from '#base/bytes'

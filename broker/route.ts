@@ -1,7 +1,7 @@
 /**
  * A subscription as the broker sees it: a pattern, a channel, and what waits for it.
  *
- * Floor 5.
+ * Floor 6.
  */
 import type { Consumer, PeerInfo } from '#socket'
 import { Outbox } from './delivery/outbox.ts'

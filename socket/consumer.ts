@@ -34,7 +34,6 @@ const already: Promise<void> = Promise.resolve()
 const noOptions: SendOptions = {}
 
 export class Consumer implements AsyncDisposable {
-  /** @internal */ readonly open: Open
   readonly channelId: string
   /** One-way messages that did not leave. A rejection that nobody looks at does not end the process; it is here. */
   failedPosts = 0
@@ -43,7 +42,8 @@ export class Consumer implements AsyncDisposable {
   readonly #waitForProvider: boolean
   readonly #observe: ConsumerOptions['observe']
   #streams: Stream[] = []
-  readonly #calls = new SmallMap<number, Call>()
+  /** Requests without an answer yet, by their id. Many Consumers only ever post. */
+  #calls: SmallMap<number, Call> | undefined
   #backlog: Backlog | undefined
   /** Until the server has taken the channel end. */
   #ready: Deferred<void> | undefined = deferred()
@@ -64,7 +64,6 @@ export class Consumer implements AsyncDisposable {
     verify('consumer', options, consumerRules)
     if (!isChannelId(channelId)) throw invalid('consumer', 'channelId', 'a UUID', channelId)
     this.channelId = channelId
-    this.open = { role: 'consumer', channelId, shared: true }
     this.#connection = connection
     this.#ownsConnection = ownsConnection
     this.#waitForProvider = options.waitForProvider ?? true
@@ -90,6 +89,11 @@ export class Consumer implements AsyncDisposable {
     return sum
   }
 
+  /** @internal */
+  get open(): Open {
+    return { role: 'consumer', channelId: this.channelId, shared: true }
+  }
+
   /** Providers that this Consumer is joined with. */
   get providers(): number {
     return this.#streams.length
@@ -97,7 +101,7 @@ export class Consumer implements AsyncDisposable {
 
   /** Requests without an answer yet. */
   get outstanding(): number {
-    return this.#calls.size
+    return this.#calls === undefined ? 0 : this.#calls.size
   }
 
   /** @internal Resolves when the server has taken the channel end. */
@@ -122,6 +126,7 @@ export class Consumer implements AsyncDisposable {
     const refusal = this.#refusal(payload) ?? this.#refusalOfCall(options)
     if (refusal) return Promise.reject(refusal)
     const call = new Call(this.#nextId(), payload, options.ordered === true, options.timeoutMs ?? sendTimeoutMs, this)
+    this.#calls ??= new SmallMap()
     this.#calls.set(call.id, call)
     this.#connection.deadlines.add(call, call.timeoutMs)
     if (options.signal) this.#abortWith(call, options.signal)
@@ -178,7 +183,7 @@ export class Consumer implements AsyncDisposable {
   /** Ends it: what was sent still goes out, requests in flight reject with CLOSED. Never rejects. */
   async close(): Promise<void> {
     if (!this.#closed) {
-      const unanswered = this.#calls.size > 0 ? socketError('CLOSED', 'The Consumer closed.') : undefined
+      const unanswered = this.outstanding > 0 ? socketError('CLOSED', 'The Consumer closed.') : undefined
       for (const stream of this.#streams) stream.reset(unanswered)
       this.#connection.remove(this.#number)
       this.closed(undefined)
@@ -189,7 +194,7 @@ export class Consumer implements AsyncDisposable {
   /** Sends nothing new, waits for what is under way (`timeoutMs` at most, default 5 000), then closes. */
   async drain(options: { readonly timeoutMs?: number } = {}): Promise<void> {
     this.#isDraining = true
-    if (this.#calls.size + this.#posts > 0) {
+    if (this.outstanding + this.#posts > 0) {
       this.#idle ??= deferred()
       const stop = this.#connection.settings.clock.after(options.timeoutMs ?? sendTimeoutMs, this.#idle.resolve, true)
       await this.#idle.promise
@@ -235,7 +240,7 @@ export class Consumer implements AsyncDisposable {
     end: number,
     cost: number,
   ): void {
-    const call = this.#calls.get(id)
+    const call = this.#calls?.get(id)
     // An answer that nobody waits for any more: its request was given up.
     if (call && flags & Flag.FAIL) call.fail(decodeFailure(bytes, start, end, true))
     else call?.succeed(slice(bytes, start, end))
@@ -264,7 +269,7 @@ export class Consumer implements AsyncDisposable {
     if (at >= 0) this.#streams.splice(at, 1)
     this.#observe?.(this.#streams.length)
     const failure = error ?? socketError('PROVIDER_CLOSED')
-    for (const call of this.#calls.values()) if (call.stream === stream) call.fail(failure)
+    for (const call of this.#calls?.values() ?? []) if (call.stream === stream) call.fail(failure)
     if (this.#isAlone) this.#backlog?.fail(socketError('NO_PROVIDER'))
   }
 
@@ -285,7 +290,7 @@ export class Consumer implements AsyncDisposable {
     this.#closed = error ?? socketError('CLOSED')
     this.#ready?.reject(this.#closed)
     this.#backlog?.fail(this.#closed)
-    for (const call of this.#calls.values()) call.fail(this.#closed)
+    for (const call of this.#calls?.values() ?? []) call.fail(this.#closed)
     if (this.#credited) void handled(this.#credited.promise)
     this.#credited?.reject(this.#closed)
     this.#idle?.resolve()
@@ -301,7 +306,7 @@ export class Consumer implements AsyncDisposable {
 
   /** @internal */
   over(call: Call): void {
-    this.#calls.delete(call.id)
+    this.#calls?.delete(call.id)
     this.#connection.deadlines.remove(call)
     this.#checkIdle()
   }
@@ -318,7 +323,7 @@ export class Consumer implements AsyncDisposable {
   }
 
   #checkIdle(): void {
-    if (this.#calls.size + this.#posts === 0) this.#idle?.resolve()
+    if (this.outstanding + this.#posts === 0) this.#idle?.resolve()
   }
 
   /** There is no Provider, as far as the server has told, and nobody is to wait for one. */
@@ -379,7 +384,7 @@ export class Consumer implements AsyncDisposable {
     }
     if (options.signal?.aborted) return socketError('ABORTED', undefined, { cause: options.signal.reason })
     const { maxOutstanding } = this.#connection.settings
-    if (this.#calls.size < maxOutstanding) return undefined
+    if (this.outstanding < maxOutstanding) return undefined
     const details = { limit: maxOutstanding }
     return socketError('TOO_MANY_REQUESTS', `${maxOutstanding} requests are unanswered.`, { details })
   }
@@ -388,7 +393,7 @@ export class Consumer implements AsyncDisposable {
   #nextId(): number {
     do {
       this.#lastId = (this.#lastId + 1) >>> 0 || 1
-    } while (this.#calls.has(this.#lastId))
+    } while (this.#calls?.has(this.#lastId))
     return this.#lastId
   }
 }

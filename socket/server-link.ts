@@ -38,8 +38,8 @@ export class ServerLink implements Line, PortOwner, Watched {
   /** The client's secret for this link; '' before the handshake. */
   session = ''
   readonly #host: LinkHost
-  /** Ends that wait for `authorise`. */
-  readonly #opening = new SmallMap<number, true>()
+  /** Ends that wait for `authorise`; made with the first. */
+  #opening: Set<number> | undefined
   #state: 'greeting' | 'open' | 'over' = 'greeting'
   #lastStream = 0
   #stopTimer: Cancel | undefined
@@ -176,17 +176,18 @@ export class ServerLink implements Line, PortOwner, Watched {
   }
 
   #open(number: number, open: Open): void {
-    if (this.ends.has(number) || this.#opening.has(number)) {
+    if (this.ends.has(number) || this.#opening?.has(number)) {
       throw socketError('BAD_FRAME', `The channel end ${number} is open already.`)
     }
     const { maxEndsPerLink, authorise } = this.#host.settings
     const isLocal = this.port.transport === 'local'
-    if (!isLocal && this.ends.size + this.#opening.size >= maxEndsPerLink) {
+    if (!isLocal && this.ends.size + (this.#opening?.size ?? 0) >= maxEndsPerLink) {
       this.#refuse(number, open, 'TOO_MANY_CHANNELS')
     } else if (authorise === undefined || isLocal) {
       this.#opened(number, open)
     } else {
-      this.#opening.set(number, true)
+      this.#opening ??= new Set()
+      this.#opening.add(number)
       void this.#authorise(number, open, authorise)
     }
   }
@@ -199,7 +200,7 @@ export class ServerLink implements Line, PortOwner, Watched {
       // A hook that throws has not allowed it.
     }
     // Shut, or the link lost, while the hook was thinking.
-    if (!this.#opening.delete(number)) return
+    if (!this.#opening?.delete(number)) return
     if (isAllowed) this.#opened(number, open)
     else this.#refuse(number, open, 'FORBIDDEN')
   }
@@ -216,7 +217,7 @@ export class ServerLink implements Line, PortOwner, Watched {
   }
 
   #shut(number: number): void {
-    this.#opening.delete(number)
+    this.#opening?.delete(number)
     const end = this.ends.get(number)
     if (end === undefined) return
     this.#host.switchboard.shut(end)
@@ -233,7 +234,7 @@ export class ServerLink implements Line, PortOwner, Watched {
     this.#state = 'over'
     this.#stopTimer?.()
     this.#host.heartbeat.forget(this)
-    this.#opening.clear()
+    this.#opening?.clear()
     const ends = this.ends.values()
     this.#host.switchboard.drop(this)
     this.#host.over(this)

@@ -66,7 +66,8 @@ export class Stream {
   outstanding = 0
   readonly #host: StreamHost
   readonly #owner: StreamOwner
-  readonly #window: ReceiveWindow
+  /** Made with the first message: half of all streams never get one. */
+  #window: ReceiveWindow | undefined
   readonly #maxMessageBytes: number
   #credit = initialWindowBytes
   #bulk: Outgoing | undefined
@@ -82,7 +83,6 @@ export class Stream {
     this.#host = host
     this.#owner = owner
     this.#maxMessageBytes = host.settings.maxMessageBytes
-    this.#window = new ReceiveWindow(initialWindowBytes, host.settings.windowBytes, host.growth)
   }
 
   /** Bytes that may be sent now. */
@@ -152,6 +152,12 @@ export class Stream {
     this.#owner.writable(this)
   }
 
+  get #receiving(): ReceiveWindow {
+    const { settings, growth } = this.#host
+    this.#window ??= new ReceiveWindow(initialWindowBytes, settings.windowBytes, growth)
+    return this.#window
+  }
+
   /** Tells the receiver that its window is what holds this side up. */
   get #starved(): number {
     return this.#credit <= 0 ? Flag.STARVED : 0
@@ -198,7 +204,7 @@ export class Stream {
   /** Returns credit for what the application is done with. */
   consumed(cost: number): void {
     if (this.#over) return
-    const grant = this.#window.consumed(cost)
+    const grant = this.#receiving.consumed(cost)
     if (grant > 0) this.#host.port.send(Kind.CREDIT, 0, this.number, grant, none, 0, 0)
   }
 
@@ -214,7 +220,7 @@ export class Stream {
 
   #data(flags: number, id: number, bytes: Uint8Array, start: number, end: number): void {
     const cost = costOf(end - start)
-    if (!this.#window.received(cost, (flags & Flag.STARVED) !== 0)) throw socketError('FLOW_VIOLATION')
+    if (!this.#receiving.received(cost, (flags & Flag.STARVED) !== 0)) throw socketError('FLOW_VIOLATION')
     const assembly = this.#assembly
     if (assembly?.id === id) {
       this.#assemble(assembly, flags, bytes, start, end, cost)
@@ -230,7 +236,7 @@ export class Stream {
 
   #begin(id: number, bytes: Uint8Array, start: number, end: number): void {
     if (end - start !== 4 || this.#assembly) throw socketError('BAD_FRAME', 'A second large message began too early.')
-    this.#assembly = beginAssembly(id, readU32(bytes, start), this.#maxMessageBytes, this.#window.size)
+    this.#assembly = beginAssembly(id, readU32(bytes, start), this.#maxMessageBytes, this.#receiving.size)
   }
 
   #assemble(assembly: Assembly, flags: number, bytes: Uint8Array, start: number, end: number, cost: number): void {
@@ -280,7 +286,7 @@ export class Stream {
     const bulk = this.#bulk
     this.#bulk = undefined
     this.#assembly = undefined
-    this.#window.release()
+    this.#window?.release()
     this.#host.forget(this)
     bulk?.fail(error)
   }

@@ -27,8 +27,6 @@ export interface IntakeOwner {
 }
 
 export class Intake {
-  /** For the option of this name of `net.connect`. */
-  readonly onread = { buffer: (): Uint8Array => this.#room(), callback: (count: number): boolean => this.#took(count) }
   #owner: IntakeOwner | undefined
   #slab = shared
   /** What has been received and not decoded. */
@@ -39,6 +37,11 @@ export class Intake {
   /** Whether a frame has begun and is not complete. */
   get isPartial(): boolean {
     return this.#to > this.#from
+  }
+
+  /** For the option of this name of `net.connect`. */
+  get onread(): { buffer(): Uint8Array; callback(count: number): boolean } {
+    return { buffer: () => this.#room(), callback: (count) => this.#took(count) }
   }
 
   attach(owner: IntakeOwner): void {

@@ -1,31 +1,36 @@
 /**
- * Gathers frames into few large pieces for the operating system.
+ * Gathers frames into few large pieces for the operating system, for one portion of output.
  *
  * Floor 1, pure. Small frames are copied one after the other into a slab; large payloads go out by reference between
  * two pieces of slab. Frames relayed from one received chunk that lie side by side in it stay one run and are sent as
- * one slice. (A system call for each frame, or a writev of many small slices, costs several times as much.) Slabs are
- * borrowed for a turn, so that idle connections hold none.
+ * one slice. (A system call for each frame, or a writev of many small slices, costs several times as much.) A portion
+ * begins in a small slab and goes on in a large one, so that a thousand connections that say a word each in one turn do
+ * not take a thousand large ones. Slabs are shared by all connections, and idle ones hold none.
  */
-import { allocate, copy } from '#base/bytes'
+import { allocate, allocateSmall, copy } from '#base/bytes'
 import { headerBytes, writeHeader } from '../frame.ts'
 
 /** Twice what is sent at a time, so that one piece is enough for it. */
 const slabBytes = 128 * 1024
+/** For the first frames of a portion. When more come, these move to a large slab, so that they stay one piece. */
+const smallSlabBytes = 1024
 /** Payloads and runs up to this size are copied, larger ones referenced. */
 const copyBytes = 8 * 1024
 /** What is left of a slab is worth keeping above this size. */
 const worthKeeping = 4 * 1024
 const maxSpare = 8
+const maxSpareSmall = 64
 
-/** Unused ends of slabs, shared by all connections of the process. */
+/** Slabs, or their unused ends, for whichever connection is the next. */
 const spare: Uint8Array[] = []
+const spareSmall: Uint8Array[] = []
 
 export class Output {
   #slab: Uint8Array | undefined
   /** The slab's bytes from `#from` to `#at` are filled and not yet in `#pieces`. */
   #from = 0
   #at = 0
-  #pieces: Uint8Array[] = []
+  readonly #pieces: Uint8Array[] = []
   #run: Uint8Array | undefined
   #runStart = 0
   #runEnd = 0
@@ -61,15 +66,20 @@ export class Output {
     this.#runEnd = end
   }
 
-  /** All that was gathered, in order; empty when there is nothing. */
-  take(): Uint8Array[] {
+  /** All that was gathered, in order. Nothing more is to be added then. */
+  take(): readonly Uint8Array[] {
     if (this.#run) this.#endRun()
     this.#seal()
-    this.#putBack()
-    const pieces = this.#pieces
-    this.#pieces = []
-    this.#bytes = 0
-    return pieces
+    return this.#pieces
+  }
+
+  /** Gives back what may be written to again: all of the slab if the operating system has taken everything. */
+  release(isGone: boolean): void {
+    const slab = this.#slab
+    if (slab === undefined) return
+    const free = isGone ? slab : slab.subarray(this.#at)
+    if (free.length >= worthKeeping && spare.length < maxSpare) spare.push(free)
+    else if (free.length === smallSlabBytes && spareSmall.length < maxSpareSmall) spareSmall.push(free)
   }
 
   #endRun(): void {
@@ -91,13 +101,28 @@ export class Output {
   }
 
   #room(size: number): Uint8Array {
-    if (this.#slab && this.#slab.length - this.#at >= size) return this.#slab
-    this.#seal()
-    const kept = this.#slab === undefined ? spare.pop() : undefined
-    this.#slab = kept && kept.length >= size ? kept : allocate(slabBytes)
+    const slab = this.#slab
+    if (slab && slab.length - this.#at >= size) return slab
+    const next = slab === undefined && size <= smallSlabBytes ? small() : this.#large(size)
+    if (slab?.length === smallSlabBytes) {
+      // Its frames move along, and it is free again, unless pieces of it are to go out.
+      copy(next, 0, slab, this.#from, this.#at)
+      if (this.#from === 0 && spareSmall.length < maxSpareSmall) spareSmall.push(slab)
+      this.#at -= this.#from
+    } else {
+      this.#seal()
+      this.#at = 0
+    }
+    this.#slab = next
     this.#from = 0
-    this.#at = 0
-    return this.#slab
+    return next
+  }
+
+  /** With room for `size` and for what moves along. A spare one may be short, so it is only a portion's first. */
+  #large(size: number): Uint8Array {
+    const isFirst = this.#slab === undefined || this.#slab.length === smallSlabBytes
+    const kept = isFirst ? spare.pop() : undefined
+    return kept && kept.length >= size + smallSlabBytes ? kept : allocate(slabBytes)
   }
 
   #seal(): void {
@@ -105,12 +130,8 @@ export class Output {
     this.#pieces.push(this.#slab.subarray(this.#from, this.#at))
     this.#from = this.#at
   }
+}
 
-  #putBack(): void {
-    const slab = this.#slab
-    this.#slab = undefined
-    if (slab && slab.length - this.#at >= worthKeeping && spare.length < maxSpare) spare.push(slab.subarray(this.#at))
-    this.#at = 0
-    this.#from = 0
-  }
+function small(): Uint8Array {
+  return spareSmall.pop() ?? allocateSmall(smallSlabBytes)
 }

@@ -16,6 +16,8 @@ const flushBytes = 64 * 1024
 export const highWaterBytes = 256 * 1024
 const closeWaitMs = 1_000
 
+function nothing(): void {}
+
 export class SocketPort implements Port, IntakeOwner {
   readonly transport: string
   readonly address: string
@@ -23,14 +25,14 @@ export class SocketPort implements Port, IntakeOwner {
   readonly #socket: Socket
   readonly #clock: Clock
   readonly #intake: Intake | undefined
-  readonly #output = new Output()
+  /** What is to go out at the end of the turn, or when the socket takes more. An idle port has none. */
+  #output: Output | undefined
   #decoder: Decoder | undefined
   #owner: PortOwner | undefined
   #scheduled = false
   #congested = false
   #ended = false
   #closing: Cancel | undefined
-  #failure: Error | undefined
 
   /** `intake`: where the socket reads to, if it was made with one; else it is read in Node's chunks. */
   constructor(socket: Socket, transport: string, clock: Clock, intake?: Intake) {
@@ -40,11 +42,9 @@ export class SocketPort implements Port, IntakeOwner {
     this.#socket = socket
     this.#clock = clock
     socket.setNoDelay(true)
-    socket.on('error', (error) => {
-      this.#failure ??= error
-    })
+    // Its `close` follows, and says which error it was.
+    socket.on('error', nothing)
     socket.on('close', () => this.#finish())
-    socket.on('drain', () => this.#drained())
   }
 
   get isPartial(): boolean {
@@ -52,7 +52,7 @@ export class SocketPort implements Port, IntakeOwner {
   }
 
   get buffered(): number {
-    return this.#output.bytes + this.#socket.writableLength
+    return this.#gatheredBytes + this.#socket.writableLength
   }
 
   get isCongested(): boolean {
@@ -96,11 +96,13 @@ export class SocketPort implements Port, IntakeOwner {
   }
 
   send(kind: number, flags: number, stream: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#output ??= new Output()
     this.#output.frame(kind, flags, stream, id, bytes, start, end)
     if (!this.#scheduled || this.#output.bytes >= flushBytes) this.#gathered()
   }
 
   relay(bytes: Uint8Array, start: number, end: number): void {
+    this.#output ??= new Output()
     this.#output.relay(bytes, start, end)
     if (!this.#scheduled || this.#output.bytes >= flushBytes) this.#gathered()
   }
@@ -117,8 +119,12 @@ export class SocketPort implements Port, IntakeOwner {
     this.#socket.destroy()
   }
 
+  get #gatheredBytes(): number {
+    return this.#output === undefined ? 0 : this.#output.bytes
+  }
+
   #gathered(): void {
-    if (this.#output.bytes >= flushBytes && !this.#congested) this.#flush()
+    if (this.#gatheredBytes >= flushBytes && !this.#congested) this.#flush()
     if (this.#scheduled) return
     this.#scheduled = true
     this.#clock.turn(() => {
@@ -128,17 +134,21 @@ export class SocketPort implements Port, IntakeOwner {
   }
 
   #flush(): void {
-    if (this.#output.bytes === 0) return
-    const pieces = this.#output.take()
+    if (this.#output === undefined) return
+    const output = this.#output
+    const pieces = output.take()
+    this.#output = undefined
     if (this.#socket.destroyed || this.#socket.writableEnded) return
     if (pieces.length === 1) {
       this.#congested = !this.#socket.write(pieces[0] as Uint8Array)
-      return
+    } else {
+      this.#socket.cork()
+      for (const piece of pieces) this.#socket.write(piece)
+      this.#socket.uncork()
+      this.#congested = this.#socket.writableNeedDrain
     }
-    this.#socket.cork()
-    for (const piece of pieces) this.#socket.write(piece)
-    this.#socket.uncork()
-    this.#congested = this.#socket.writableNeedDrain
+    output.release(this.#socket.writableLength === 0)
+    if (this.#congested) this.#socket.once('drain', () => this.#drained())
   }
 
   #drained(): void {
@@ -151,6 +161,6 @@ export class SocketPort implements Port, IntakeOwner {
     if (this.#ended) return
     this.#ended = true
     this.#closing?.()
-    this.#owner?.ended(this.#failure, this)
+    this.#owner?.ended(this.#socket.errored ?? undefined, this)
   }
 }
