@@ -142,7 +142,7 @@ export class Client implements AsyncDisposable {
   /** Closes every subscription of this client to that pattern. */
   async unsubscribe(pattern: string): Promise<void> {
     checkPattern(pattern)
-    const closing = [...this.#places.keys()].filter((one) => one.pattern === pattern).map((one) => one.close())
+    const closing = this.#subscriptions.filter((one) => one.pattern === pattern).map((one) => one.close())
     await Promise.all(closing)
   }
 
@@ -164,7 +164,7 @@ export class Client implements AsyncDisposable {
   stats(): ClientStats {
     const { ends, streams } = this.#link.stats()
     const { buffered, refused } = this.#publisher
-    return { subscriptions: this.#places.size, bufferedBytes: buffered, refused, channels: ends, streams }
+    return { subscriptions: this.#subscriptions.length, bufferedBytes: buffered, refused, channels: ends, streams }
   }
 
   /** Publishes and delivers what is under way, for `timeoutMs` at most (default 5 000), then closes. Never rejects. */
@@ -192,7 +192,11 @@ export class Client implements AsyncDisposable {
     this.#places.delete(subscription)
     if (drainMs > 0) this.#draining.add(subscription)
     else this.#draining.delete(subscription)
-    if (place === undefined) return
+    if (place) await this.#give(place, drainMs)
+  }
+
+  /** Gives a place up: tells the broker, and closes its channel. */
+  async #give(place: Place, drainMs: number): Promise<void> {
     if (this.#consumer.providers > 0) {
       const request = { op: 'unsubscribe', channel: place.channel, drain: drainMs > 0 } as const
       // It fails when the broker is gone or slow; closing the channel then says the same.
@@ -206,10 +210,14 @@ export class Client implements AsyncDisposable {
     this.#feed.tell(status)
   }
 
+  get #subscriptions(): readonly Subscription[] {
+    return [...this.#places.keys(), ...this.#draining]
+  }
+
   /** What is published may be for the subscriptions that are drained, so it goes first. */
   async #drained(timeoutMs: number): Promise<void> {
     await this.flush({ timeoutMs }).catch(() => {})
-    await Promise.all([...this.#places.keys()].map((one) => one.drain({ timeoutMs })))
+    await Promise.all(this.#subscriptions.map((one) => one.drain({ timeoutMs })))
   }
 
   async #flushed(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
@@ -256,6 +264,7 @@ export class Client implements AsyncDisposable {
         this.clock.after(restoreAgainMs, () => void handled(this.#restore(subscription)))
       } else {
         this.#places.delete(subscription)
+        this.#draining.delete(subscription)
         subscription.fail(error as Error)
       }
     }
@@ -279,13 +288,13 @@ export class Client implements AsyncDisposable {
       // The broker that answered is gone, and a channel of this end may have been opened to the next one.
       if (losses !== this.#brokerLosses) throw socketError('LINK_LOST')
       subscription.begun(reply, isRestored)
-      this.#places.set(subscription, place)
     } catch (error) {
       await place.provider.close()
       throw error
     }
-    // Closed while the broker was asked: nobody else tells it.
-    if (subscription.isClosed) await this.leave(subscription, 0)
+    // Closed, or draining, since the broker was asked: nobody else tells it.
+    if (subscription.isClosed || this.#draining.has(subscription)) await this.#give(place, 0)
+    else this.#places.set(subscription, place)
   }
 
   async #provide(subscription: Subscription): Promise<Place> {
@@ -308,7 +317,7 @@ export class Client implements AsyncDisposable {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#publisher.close(error ?? socketError('CLOSED'))
-    for (const subscription of [...this.#places.keys(), ...this.#draining]) subscription.fail(error)
+    for (const subscription of this.#subscriptions) subscription.fail(error)
     this.#places.clear()
     this.#draining.clear()
     this.#feed.tell(error ? { type: 'closed', error } : { type: 'closed' })

@@ -66,7 +66,7 @@ export class Stream {
   outstanding = 0
   readonly #host: StreamHost
   readonly #owner: StreamOwner
-  /** Made with the first message: half of all streams never get one. */
+  /** Made when a message comes: half of all streams never get one. */
   #window: ReceiveWindow | undefined
   readonly #maxMessageBytes: number
   #credit = initialWindowBytes

@@ -21,7 +21,7 @@ export class Outbox {
   dropped = 0
   /** Messages handed to the subscription's channel. */
   forwarded = 0
-  /** Called when it is not pressed any more. */
+  /** Called when something could go and it is not pressed, or not any more. */
   relieved: () => void = nobody
   readonly #consumer: Consumer
   readonly #limit: OutboxLimit
@@ -111,14 +111,14 @@ export class Outbox {
 
   #drain(pending: Pending): void {
     if (pending !== this.#pending) return
-    const wasPressed = pending.isPressed
     while (!pending.isEmpty && this.#consumer.credit > 0) {
       if (pending.hasGaps) void handled(this.#consumer.post(encodeGaps(pending.takeGaps(maxGaps))))
       else this.#post(pending.takeParcel())
     }
     const isEmpty = pending.isEmpty
     if (isEmpty) this.#pending = undefined
-    if (wasPressed && !this.isPressed) this.relieved()
+    // Also when what pressed it was dropped meanwhile.
+    if (!this.isPressed) this.relieved()
     if (!isEmpty) this.#askForCredit(pending)
     else if (this.#isEmpty) this.#tellEmpty()
   }

@@ -16,8 +16,9 @@ const slabBytes = 128 * 1024
 const smallSlabBytes = 1024
 /** Payloads and runs up to this size are copied, larger ones referenced. */
 const copyBytes = 8 * 1024
-/** What is left of a slab is worth keeping above this size. */
+/** What is left of a large slab, or of a small one, is worth keeping from this size. */
 const worthKeeping = 4 * 1024
+const worthKeepingSmall = 128
 const maxSpare = 8
 const maxSpareSmall = 64
 
@@ -27,6 +28,7 @@ const spareSmall: Uint8Array[] = []
 
 export class Output {
   #slab: Uint8Array | undefined
+  #isLarge = false
   /** The slab's bytes from `#from` to `#at` are filled and not yet in `#pieces`. */
   #from = 0
   #at = 0
@@ -73,13 +75,13 @@ export class Output {
     return this.#pieces
   }
 
-  /** Gives back what may be written to again: all of the slab if the operating system has taken everything. */
+  /** Gives back what may be written to again: all of the last slab if the operating system has taken everything. */
   release(isGone: boolean): void {
     const slab = this.#slab
     if (slab === undefined) return
     const free = isGone ? slab : slab.subarray(this.#at)
-    if (free.length >= worthKeeping && spare.length < maxSpare) spare.push(free)
-    else if (free.length === smallSlabBytes && spareSmall.length < maxSpareSmall) spareSmall.push(free)
+    if (!this.#isLarge) keepSmall(free)
+    else if (free.length >= worthKeeping && spare.length < maxSpare) spare.push(free)
   }
 
   #endRun(): void {
@@ -103,25 +105,26 @@ export class Output {
   #room(size: number): Uint8Array {
     const slab = this.#slab
     if (slab && slab.length - this.#at >= size) return slab
-    const next = slab === undefined && size <= smallSlabBytes ? small() : this.#large(size)
-    if (slab?.length === smallSlabBytes) {
+    const isSmall = slab === undefined && size <= smallSlabBytes
+    const next = isSmall ? small(size) : this.#large(size)
+    if (slab && !this.#isLarge) {
       // Its frames move along, and it is free again, unless pieces of it are to go out.
       copy(next, 0, slab, this.#from, this.#at)
-      if (this.#from === 0 && spareSmall.length < maxSpareSmall) spareSmall.push(slab)
+      if (this.#from === 0) keepSmall(slab)
       this.#at -= this.#from
     } else {
       this.#seal()
       this.#at = 0
     }
     this.#slab = next
+    this.#isLarge = !isSmall
     this.#from = 0
     return next
   }
 
   /** With room for `size` and for what moves along. A spare one may be short, so it is only a portion's first. */
   #large(size: number): Uint8Array {
-    const isFirst = this.#slab === undefined || this.#slab.length === smallSlabBytes
-    const kept = isFirst ? spare.pop() : undefined
+    const kept = this.#isLarge ? undefined : spare.pop()
     return kept && kept.length >= size + smallSlabBytes ? kept : allocate(slabBytes)
   }
 
@@ -132,6 +135,11 @@ export class Output {
   }
 }
 
-function small(): Uint8Array {
-  return spareSmall.pop() ?? allocateSmall(smallSlabBytes)
+function small(size: number): Uint8Array {
+  const kept = spareSmall.pop()
+  return kept && kept.length >= size ? kept : allocateSmall(smallSlabBytes)
+}
+
+function keepSmall(free: Uint8Array): void {
+  if (free.length >= worthKeepingSmall && spareSmall.length < maxSpareSmall) spareSmall.push(free)
 }

@@ -160,6 +160,7 @@ export class SocketPort implements Port, IntakeOwner {
   #finish(): void {
     if (this.#ended) return
     this.#ended = true
+    this.#output = undefined
     this.#closing?.()
     this.#owner?.ended(this.#socket.errored ?? undefined, this)
   }

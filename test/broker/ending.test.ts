@@ -195,6 +195,23 @@ describe.each(places)('with %s', (_name, open) => {
     expect(await all(subscription)).toEqual([1])
   })
 
+  it('draining a client waits for a subscription that is draining already', async () => {
+    await using place = await open()
+    const client = await place.client()
+    const subscription = await client.subscribe('t')
+    // More than its window: the broker holds most of it.
+    for (let i = 0; i < 300; i++) void client.publish('t', new Uint8Array(20_000))
+    await client.flush()
+    const draining = subscription.drain()
+    const found: unknown[] = []
+    const reading = subscription.run(async ({ data }) => {
+      found.push(data)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    })
+    await Promise.all([client.drain(), draining, reading])
+    expect(found).toHaveLength(300)
+  })
+
   it('draining a client sends what it has published, lets its loops finish, and closes it', async () => {
     await using place = await open()
     const [client, other] = [await place.client(), await place.client()]

@@ -188,6 +188,22 @@ describe('an outbox that is to be emptied', () => {
 })
 
 describe('an outbox under pressure', () => {
+  it('is relieved also when what pressed it was dropped', async () => {
+    const fake = new FakeConsumer()
+    const outbox = new Outbox(fake.consumer, { ...plenty, bytes: 1_000 })
+    let relieved = 0
+    outbox.relieved = () => relieved++
+    outbox.offer(parcelOf('a', 1, 3))
+    expect(outbox.isPressed).toBe(true)
+    const large = numbered('b', 1, 200)
+    expect(large.length).toBeGreaterThan(1_000)
+    outbox.offer(new Parcel(large, 200))
+    expect([outbox.length, outbox.isPressed, relieved]).toEqual([0, false, 0])
+    fake.grant(1_000_000)
+    await outbox.whenEmpty()
+    expect([told(fake), relieved]).toEqual([['gap a 1-3', 'gap b 1-200'], 1])
+  })
+
   it('is pressed above a sixteenth of its limit, and says when it is relieved', async () => {
     const fake = new FakeConsumer()
     const outbox = new Outbox(fake.consumer, { ...plenty, messages: 160 })
