@@ -6,6 +6,7 @@
  * collected its garbage (others cannot be told to). Before that V8 keeps a young generation that grew while they came,
  * by steps of megabytes that have little to do with what a subscriber takes: the second figure, a second after the last.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Child, withChildren } from '../child.ts'
 import type { Adapter, Style } from '../contract.ts'
 import { memoryOf } from '../process-usage.ts'
@@ -61,8 +62,4 @@ async function memoryAtRest(service: Service): Promise<number> {
     await pause(settleMs)
   }
   return memoryOf(service.pid)
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -21,7 +21,7 @@ export class Outbox {
   dropped = 0
   /** Messages handed to the subscription's channel. */
   forwarded = 0
-  /** Called when something could go and it is not pressed, or not any more. */
+  /** Called when credit has come and it is not pressed then, whether it was before or not. */
   relieved: () => void = nobody
   readonly #consumer: Consumer
   readonly #limit: OutboxLimit

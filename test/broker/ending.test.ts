@@ -6,8 +6,18 @@ import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { connect } from '../../broker/connect.ts'
 import { turns, until } from '../socket/until.ts'
-import { places } from './places.ts'
+import { type Place, places } from './places.ts'
 import { all, failure, take, takeData } from './reading.ts'
+
+/** A subscription to 't' with one message, 1, that has arrived and that nobody has read. */
+async function withOneWaiting(place: Place) {
+  const client = await place.client()
+  const subscription = await client.subscribe('t')
+  await client.publish('t', 1)
+  await client.flush()
+  await until('it is there', () => subscription.pending === 1)
+  return { client, subscription }
+}
 
 describe.each(places)('with %s', (_name, open) => {
   it('leaving the loop closes the subscription, and the broker knows', async () => {
@@ -98,11 +108,7 @@ describe.each(places)('with %s', (_name, open) => {
 
   it('closing the client ends its loops after what is queued, and what comes later is refused with CLOSED', async () => {
     await using place = await open()
-    const client = await place.client()
-    const subscription = await client.subscribe('t')
-    await client.publish('t', 1)
-    await client.flush()
-    await until('it is there', () => subscription.pending === 1)
+    const { client, subscription } = await withOneWaiting(place)
     await client.close()
     expect([await all(subscription), await client.closed]).toEqual([[1], undefined])
     for (const call of [() => client.publish('t', 1), () => client.subscribe('t'), () => client.flush()]) {
@@ -172,27 +178,29 @@ describe.each(places)('with %s', (_name, open) => {
 
   it('drain gives up after timeoutMs when nobody reads', async () => {
     await using place = await open()
-    const client = await place.client()
-    const subscription = await client.subscribe('t')
-    await client.publish('t', 1)
-    await client.flush()
-    await until('it is there', () => subscription.pending === 1)
+    const { subscription } = await withOneWaiting(place)
     await subscription.drain({ timeoutMs: 20 })
     expect([subscription.isClosed, subscription.pending]).toEqual([true, 0])
   })
 
   it('a subscription that is draining ends with its client, not later', async () => {
     await using place = await open()
-    const client = await place.client()
-    const subscription = await client.subscribe('t')
-    await client.publish('t', 1)
-    await client.flush()
-    await until('it is there', () => subscription.pending === 1)
+    const { client, subscription } = await withOneWaiting(place)
     const draining = subscription.drain({ timeoutMs: 60_000 })
     await client.close()
     expect(subscription.isClosed).toBe(true)
     await draining
     expect(await all(subscription)).toEqual([1])
+  })
+
+  it('unsubscribe closes a subscription that is draining too', async () => {
+    await using place = await open()
+    const { client, subscription } = await withOneWaiting(place)
+    const draining = subscription.drain({ timeoutMs: 60_000 })
+    expect(client.stats().subscriptions).toBe(1)
+    await client.unsubscribe('t')
+    await draining
+    expect([subscription.isClosed, client.stats().subscriptions]).toEqual([true, 0])
   })
 
   it('draining a client waits for a subscription that is draining already', async () => {

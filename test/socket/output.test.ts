@@ -110,6 +110,7 @@ describe('the output', () => {
     const frames = new Output()
     for (let i = 0; i < 100; i++) frames.frame(Kind.DATA, 0, 1, i, Buffer.alloc(100), 0, 100)
     expect(frames.take().length).toBe(1)
+    expect([new Output().bytes, new Output().take()]).toEqual([0, []])
     const output = new Output()
     const one = encodeFrame({ kind: Kind.DATA, payload: Buffer.alloc(1_000) })
     const chunk = Buffer.concat(Array.from({ length: 60 }, () => one))
