@@ -7,22 +7,20 @@
 import { handled } from '#base/deferred'
 import { socketError } from '#base/errors'
 import { Link, type LinkOptions, linkDefaults, linkRules, Server, type ServerStats, serverRules } from '#socket'
-import { Client } from './client.ts'
-import { clientSettings } from './connect.ts'
-import { Hub, type HubStats } from './hub.ts'
+import { Client } from './client/client.ts'
+import { clientSettings } from './client/connect.ts'
 import {
-  type AttachOptions,
-  type BrokerOptions,
   type ClientOptions,
   type PublishOptions,
   type SubscribeOptions,
-  splitHubOptions,
   verifyClientOptions,
   type WaitOptions,
-} from './options.ts'
-import type { Receipt } from './publisher.ts'
-import { type Status, StatusFeed } from './status.ts'
-import type { Subscription } from './subscription.ts'
+} from './client/options.ts'
+import type { Receipt } from './client/publisher.ts'
+import { type Status, StatusFeed } from './client/status.ts'
+import type { Subscription } from './client/subscription.ts'
+import { Hub, type HubStats } from './hub/hub.ts'
+import { type AttachOptions, type BrokerOptions, splitHubOptions } from './hub/options.ts'
 
 /**
  * What one publisher may have under way to the hub, in bytes. So much fits into the part of an outbox's limit that is

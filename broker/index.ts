@@ -1,25 +1,22 @@
 /** The public names of the broker. Floor 9. */
 export { SignalboxError } from '#socket'
 export { Broker, type BrokerStats, type LocalClientOptions } from './broker.ts'
-export type { Client, ClientStats } from './client.ts'
-export { connect } from './connect.ts'
-export { brokerErrors } from './errors.ts'
-export type { HubStats } from './hub.ts'
-export type { Headers, Message } from './message.ts'
+export type { Client, ClientStats } from './client/client.ts'
+export { connect } from './client/connect.ts'
+export type { Headers, Message } from './client/message.ts'
 export type {
-  AttachOptions,
-  BrokerOptions,
   ClientOptions,
   Delivery,
-  HubOptions,
   Overflow,
   PublishOptions,
   RunOptions,
   SubscribeOptions,
-  TopicOptions,
   WaitOptions,
-} from './options.ts'
-export type { Receipt } from './publisher.ts'
-export type { Status } from './status.ts'
-export type { Subscription } from './subscription.ts'
-export type { From, Gap } from './wire.ts'
+} from './client/options.ts'
+export type { Receipt } from './client/publisher.ts'
+export type { Status } from './client/status.ts'
+export type { Subscription } from './client/subscription.ts'
+export type { HubStats } from './hub/hub.ts'
+export type { AttachOptions, BrokerOptions, HubOptions, TopicOptions } from './hub/options.ts'
+export { brokerErrors } from './shared/errors.ts'
+export type { From, Gap } from './shared/requests.ts'

@@ -2,10 +2,10 @@
 export { type Cancel, type Clock, systemClock } from '#base/clock'
 export { type ErrorEntry, type ErrorExtras, SignalboxError, socketErrors } from '#base/errors'
 export { newId } from '#base/identifier'
-export { Consumer } from './consumer.ts'
-export { RemoteError } from './failure.ts'
-export { maxFrameBytes } from './frame.ts'
-export { Link, type LinkStats } from './link.ts'
+export { type Answer, type Handler, Provider } from './client/answering/provider.ts'
+export { Request } from './client/answering/request.ts'
+export { Consumer } from './client/calling/consumer.ts'
+export { Link, type LinkStats } from './client/link.ts'
 export type {
   ConsumerOptions,
   LinkEvent,
@@ -20,7 +20,7 @@ export type {
   TlsOptions,
 } from './options.ts'
 export { linkDefaults, linkRules, serverRules } from './options.ts'
-export type { Identity, LinkInfo, PeerInfo, Role } from './peer.ts'
-export { type Answer, type Handler, Provider } from './provider.ts'
-export { Request } from './request.ts'
-export { Server, type ServerStats } from './server.ts'
+export { Server, type ServerStats } from './server/server.ts'
+export { RemoteError } from './wire/failure.ts'
+export { maxFrameBytes } from './wire/frame.ts'
+export type { Identity, LinkInfo, PeerInfo, Role } from './wire/peer.ts'

@@ -20,8 +20,8 @@ import {
   type Rules,
   verify,
 } from '#base/verify'
-import { maxFrameBytes } from './frame.ts'
-import type { Identity, LinkInfo, Role } from './peer.ts'
+import { maxFrameBytes } from './wire/frame.ts'
+import type { Identity, LinkInfo, Role } from './wire/peer.ts'
 
 /** TLS settings, passed to `node:tls` as they are: `key`, `cert`, `ca`, `requestCert`, `servername` ... */
 export type TlsOptions = Readonly<Record<string, unknown>>

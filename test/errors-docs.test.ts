@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { socketErrors } from '../base/errors.ts'
-import { brokerErrors } from '../broker/errors.ts'
+import { brokerErrors } from '../broker/shared/errors.ts'
 import { type ErrorTable, errorsDocs, ranges } from './errors-docs.ts'
 
 const page = join(import.meta.dirname, '../docs/errors.md')

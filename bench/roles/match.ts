@@ -4,7 +4,7 @@
  * The one place in bench/ that reaches into the broker: a million subscriptions over sockets would measure the setting
  * up. Half of the topics' patterns have a `*` inside, half end in `**`, as the telemetry of many sites would.
  */
-import { Matcher } from '../../broker/matcher.ts'
+import { Matcher } from '../../broker/hub/matcher.ts'
 import type { MatchJob } from '../jobs.ts'
 import type { Line } from '../line.ts'
 import { percentile } from '../statistics.ts'

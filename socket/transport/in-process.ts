@@ -6,7 +6,7 @@
 
 import { readU32 } from '#base/bytes'
 import type { Clock } from '#base/clock'
-import { headerBytes } from '../frame.ts'
+import { headerBytes } from '../wire/frame.ts'
 import type { Port, PortOwner } from './port.ts'
 
 class LocalPort implements Port {

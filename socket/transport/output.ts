@@ -8,7 +8,7 @@
  * not take a thousand large ones. Slabs are shared by all connections, and idle ones hold none.
  */
 import { allocate, allocateSmall, copy } from '#base/bytes'
-import { headerBytes, writeHeader } from '../frame.ts'
+import { headerBytes, writeHeader } from '../wire/frame.ts'
 
 /** Twice what is sent at a time, so that one piece is enough for it. */
 const slabBytes = 128 * 1024

@@ -5,7 +5,7 @@
  * has gathered; `send` and `relay` never fail and never block. Whoever sends watches `isCongested` and `buffered`.
  * Bytes handed over belong to the port until they are out; bytes received belong to the owner.
  */
-import type { FrameSink } from '../frame.ts'
+import type { FrameSink } from '../wire/frame.ts'
 
 export interface PortOwner extends FrameSink {
   /** The port was congested and is not any more. */

@@ -1,7 +1,7 @@
 /** The system's clock: turns that share their fate with nobody, and timers of any length. */
 import { describe, expect, it } from 'vitest'
 import { longestTimerMs, systemClock } from '../../base/clock.ts'
-import { turns } from '../socket/until.ts'
+import { turns } from '../socket/tools/until.ts'
 
 describe('a turn', () => {
   it('comes after the present one, in the order asked for', async () => {

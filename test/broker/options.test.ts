@@ -1,13 +1,13 @@
 /** Options: a wrong type and an unknown name are INVALID_OPTION, and the message says what was expected. */
 import { describe, expect, it } from 'vitest'
 import {
-  splitHubOptions,
   verifyClientOptions,
   verifyPublishOptions,
   verifyRun,
   verifySubscribeOptions,
   verifyWait,
-} from '../../broker/options.ts'
+} from '../../broker/client/options.ts'
+import { splitHubOptions } from '../../broker/hub/options.ts'
 import { linkRules, serverRules } from '../../socket/options.ts'
 
 type Case = readonly [given: object, name: string, expected: RegExp]

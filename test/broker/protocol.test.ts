@@ -5,9 +5,9 @@ import { decode, encode } from '@msgpack/msgpack'
 import { describe, expect, it } from 'vitest'
 import { newId } from '../../base/identifier.ts'
 import { Broker } from '../../broker/broker.ts'
-import { brokerErrors } from '../../broker/errors.ts'
-import { Link } from '../../socket/link.ts'
-import { failure, take } from './reading.ts'
+import { brokerErrors } from '../../broker/shared/errors.ts'
+import { Link } from '../../socket/client/link.ts'
+import { failure, take } from './tools/reading.ts'
 
 const brokerChannel = '5167a1b0-0000-4000-8000-000000000001'
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()

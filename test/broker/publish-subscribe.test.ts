@@ -5,9 +5,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { Broker } from '../../broker/broker.ts'
-import { Server } from '../../socket/server.ts'
-import { places } from './places.ts'
-import { all, failure, take, takeData } from './reading.ts'
+import { Server } from '../../socket/server/server.ts'
+import { places } from './tools/places.ts'
+import { all, failure, take, takeData } from './tools/reading.ts'
 
 describe.each(places)('with %s', (_name, open) => {
   it('a message arrives with everything that it was published with [BROKER 2.6]', async () => {

@@ -15,7 +15,7 @@ import {
   serverRules,
   serverSettings,
 } from '../../socket/options.ts'
-import { bytes, failure, House, text } from './house.ts'
+import { bytes, failure, House, text } from './tools/house.ts'
 
 const wrong = expect.objectContaining({ code: 'INVALID_OPTION' })
 

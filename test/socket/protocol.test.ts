@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { Flag, headerBytes, Kind, maxFrameBytes } from '../../socket/frame.ts'
-import { maxHelloBytes, version } from '../../socket/handshake.ts'
 import { initialWindowBytes, linkDefaults, serverDefaults } from '../../socket/options.ts'
+import { maxHelloBytes, version } from '../../socket/wire/control-frames.ts'
+import { Flag, headerBytes, Kind, maxFrameBytes } from '../../socket/wire/frame.ts'
 
 const root = join(import.meta.dirname, '../..')
 const page = readFileSync(join(root, 'socket/PROTOCOL.md'), 'utf8')

@@ -9,6 +9,7 @@ const packages = ['base', 'socket', 'broker']
 /** Reaches into the source, because what it measures has no public door. */
 const insider = 'bench/roles/match.ts'
 const builtins = new Set(builtinModules)
+const maxFolderFiles = 15
 
 export const inPackages = (sources: readonly Source[]): Source[] =>
   sources.filter((source) => packages.includes(source.folder))
@@ -76,13 +77,38 @@ function doorFault({ folder, path }: Source, { specifier, target }: Import): str
     return allowed ? undefined : `'${specifier}' leaves ${folder}/`
   }
   if (specifier.startsWith('#')) {
-    return folder === 'broker' && specifier === '#socket' ? undefined : `'${specifier}' is not for ${folder}/`
+    const isDoor = specifier === '#socket' || specifier === '#socket/client'
+    return folder === 'broker' && isDoor ? undefined : `'${specifier}' is not for ${folder}/`
   }
   const isSelf = specifier === 'signalbox' || specifier.startsWith('signalbox/')
   if (!isSelf) return undefined
   if (packages.includes(folder)) return `'${specifier}' is the package itself`
   const isDoor = specifier === 'signalbox' || specifier === 'signalbox/socket'
   return isDoor ? undefined : `'${specifier}' is not one of 'signalbox' and 'signalbox/socket'`
+}
+
+/** The broker's two sides meet in what both must agree on, `broker/shared/`, and never in each other. */
+export function sides(sources: readonly Source[]): string[] {
+  const sideOf = (path: string): string | undefined => /^broker\/(client|hub)\//.exec(path)?.[1]
+  return sources.flatMap((source) => {
+    const side = sideOf(source.path)
+    return source.imports.flatMap((each) => {
+      const other = side && each.target && sideOf(each.target)
+      return other && other !== side ? [`${at(source, each)}: ${side}/ imports '${each.specifier}'`] : []
+    })
+  })
+}
+
+/** A folder that is looked through in a moment. */
+export function folderSize(sources: readonly Source[]): string[] {
+  const sizes = new Map<string, number>()
+  for (const { path } of inPackages(sources)) {
+    const folder = path.slice(0, path.lastIndexOf('/'))
+    sizes.set(folder, (sizes.get(folder) ?? 0) + 1)
+  }
+  return [...sizes]
+    .filter(([, size]) => size > maxFolderFiles)
+    .map(([folder, size]) => `${folder}/: ${size} files, ${maxFolderFiles} at most`)
 }
 
 /** Node's own modules stay at the edges, so that the client half can run in a browser. */

@@ -1,0 +1,76 @@
+/**
+ * Every option of the hub: its meaning, unit, default and bounds.
+ *
+ * Floor 3. A unit ends the name. Links and servers have options of their own (socket/options.ts), which are taken too.
+ */
+import { isInteger, isNumber, isObject, type Rules, verify } from '#base/verify'
+import type { LinkOptions, ServerOptions } from '#socket'
+import { brokerChannel, isChannel } from '../shared/broker-channel.ts'
+import { checkPattern } from '../shared/topic-name.ts'
+
+/** Settings of the topics that a pattern matches. */
+export interface TopicOptions {
+  /** Messages kept in memory for subscribers that come later or come back. Default 0. */
+  readonly history?: number
+}
+
+export interface HubOptions {
+  /** Settings by pattern; for each setting the most specific pattern that has it wins. Default none. */
+  readonly topics?: Readonly<Record<string, TopicOptions>>
+  /** Channel that the broker provides. Default one fixed for all brokers; choose another to run two on one server. */
+  readonly channel?: string
+  /** Topics that may exist; a publish to one more is refused and counted. Default 1 000 000. */
+  readonly maxTopics?: number
+  /** Subscriptions at once. Default 1 000 000. */
+  readonly maxSubscriptions?: number
+  /** Bytes that the history of one topic may take, whatever `history` says. Default 64 MiB. */
+  readonly maxHistoryBytes?: number
+  /** Milliseconds that `close()` leaves for what is queued to go out. Default 1 000. */
+  readonly drainMs?: number
+}
+
+export type HubSettings = Required<HubOptions>
+
+export const hubDefaults: HubSettings = Object.freeze({
+  topics: Object.freeze({}),
+  channel: brokerChannel,
+  maxTopics: 1_000_000,
+  maxSubscriptions: 1_000_000,
+  maxHistoryBytes: 64 * 1024 * 1024,
+  drainMs: 1_000,
+})
+
+const hubRules: Rules = {
+  topics: isObject,
+  channel: isChannel,
+  maxTopics: isInteger(1),
+  maxSubscriptions: isInteger(1),
+  maxHistoryBytes: isInteger(0),
+  drainMs: isNumber(0),
+}
+
+const topicRules: Rules = { history: isInteger(0, 10_000_000) }
+
+/** `Broker.listen`: a server and a broker in this process. */
+export interface BrokerOptions extends HubOptions, ServerOptions {}
+
+/** `Broker.attach`: a broker that is a client of a server elsewhere. */
+export interface AttachOptions extends HubOptions, LinkOptions {}
+
+/** Takes the broker's own options out. Throws INVALID_OPTION, INVALID_PATTERN. */
+export function splitHubOptions<T extends HubOptions>(
+  where: string,
+  options: T,
+  restRules: Rules,
+): { hub: HubSettings; rest: Omit<T, keyof HubOptions> } {
+  verify(where, options, { ...restRules, ...hubRules })
+  for (const [pattern, settings] of Object.entries(options.topics ?? {})) {
+    verify(`topics['${checkPattern(pattern)}']`, settings, topicRules)
+  }
+  const hub: Record<string, unknown> = { ...hubDefaults }
+  const rest: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined) (Object.hasOwn(hubRules, name) ? hub : rest)[name] = value
+  }
+  return { hub: hub as unknown as HubSettings, rest: rest as Omit<T, keyof HubOptions> }
+}

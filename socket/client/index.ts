@@ -1,0 +1,19 @@
+/** The client half's public names: what runs where there is no server, for layers above that are to run there. Floor 9. */
+export { SignalboxError } from '#base/errors'
+export type {
+  ConsumerOptions,
+  LinkEvent,
+  LinkOptions,
+  ProviderOptions,
+  ReconnectOptions,
+  SendOptions,
+  ServeOptions,
+} from '../options.ts'
+export { linkDefaults, linkRules } from '../options.ts'
+export { RemoteError } from '../wire/failure.ts'
+export { maxFrameBytes } from '../wire/frame.ts'
+export type { Identity, PeerInfo } from '../wire/peer.ts'
+export { Provider } from './answering/provider.ts'
+export { Request } from './answering/request.ts'
+export { Consumer } from './calling/consumer.ts'
+export { Link, type LinkStats } from './link.ts'

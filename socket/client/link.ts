@@ -1,0 +1,84 @@
+/**
+ * A link: one shared persistent connection that carries any number of channels.
+ *
+ * Floor 7. Links share nothing with each other.
+ */
+
+import { handled } from '#base/deferred'
+import type { ConsumerOptions, LinkOptions, ProviderOptions } from '../options.ts'
+import { Provider } from './answering/provider.ts'
+import { Consumer } from './calling/consumer.ts'
+import { connectedSession, newSession } from './connect.ts'
+import type { Session } from './session.ts'
+
+/** What a link carries at the moment. */
+export interface LinkStats {
+  /** Channel ends opened on it. */
+  readonly ends: number
+  /** Consumer-provider pairings. */
+  readonly streams: number
+  /** Frames that came for streams that were over. */
+  readonly lateFrames: number
+}
+
+export class Link implements AsyncDisposable {
+  /** Resolves when the link is closed for good, with the error if one was the cause. Never rejects. */
+  readonly closed: Promise<Error | undefined>
+  readonly #session: Session
+
+  /** @internal Use `Link.connect` or `server.link()`. */
+  constructor(session: Session) {
+    this.#session = session
+    this.closed = session.whenClosed
+  }
+
+  /** Connects to a server: `tcp://host:port`, `tls://host:port` or `unix:/path`. Rejects with CONNECT_FAILED. */
+  static async connect(url: string, options: LinkOptions = {}): Promise<Link> {
+    return new Link(await connectedSession(url, options))
+  }
+
+  /** Like `connect`, but there at once, while it connects. If that fails the link is closed: see `closed`. */
+  static lazy(url: string, options: LinkOptions = {}): Link {
+    const session = newSession(url, options)
+    void handled(session.connect())
+    return new Link(session)
+  }
+
+  /** Whether the connection is up at this moment. */
+  get isOpen(): boolean {
+    return this.#session.isOpen
+  }
+
+  /** Opens the answering side of a channel. Rejects with CHANNEL_CONFLICT, FORBIDDEN, TOO_MANY_CHANNELS or CLOSED. */
+  async provider(channelId: string, options: ProviderOptions = {}): Promise<Provider> {
+    const provider = new Provider(this.#session, channelId, options)
+    await provider.whenOpened
+    return provider
+  }
+
+  /** Opens the calling side of a channel. Rejects with FORBIDDEN, TOO_MANY_CHANNELS or CLOSED. */
+  async consumer(channelId: string, options: ConsumerOptions = {}): Promise<Consumer> {
+    const consumer = new Consumer(this.#session, channelId, options)
+    await consumer.whenOpened
+    return consumer
+  }
+
+  /** Like `consumer`, but there at once: what is sent waits until the server has taken the channel end. */
+  lazyConsumer(channelId: string, options: ConsumerOptions = {}): Consumer {
+    return new Consumer(this.#session, channelId, options)
+  }
+
+  stats(): LinkStats {
+    const { endCount, streamCount, late } = this.#session
+    return { ends: endCount, streams: streamCount, lateFrames: late }
+  }
+
+  /** Closes the link and everything on it. What was sent goes out; what waits is settled. Never rejects. */
+  async close(): Promise<void> {
+    await this.#session.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * The server's side of one link: handshake, channel ends, liveness, and its end.
+ *
+ * Floor 3. States: greeting (only HELLO is taken, for `handshakeTimeoutMs`) -> open -> over. Whatever a peer sends, it
+ * gets an error with a code and its own link is closed; nobody else notices.
+ */
+import { none } from '#base/bytes'
+import type { Cancel } from '#base/clock'
+import { type SignalboxError, type SocketErrorCode, socketError } from '#base/errors'
+import { SmallMap } from '#base/small-map'
+import type { ServerEvent, ServerSettings } from '../options.ts'
+import type { Heartbeat, Watched } from '../time/heartbeat.ts'
+import type { Port, PortOwner } from '../transport/port.ts'
+import {
+  decodeHello,
+  decodeOpen,
+  encodeWelcome,
+  maxHelloBytes,
+  type Open,
+  plainIdentity,
+} from '../wire/control-frames.ts'
+import { decodeFailure, encodeFailure } from '../wire/failure.ts'
+import { firstStreamKind, Kind, maxFrameBytes } from '../wire/frame.ts'
+import { type Identity, type LinkInfo, noIdentity } from '../wire/peer.ts'
+import type { Side, Switchboard, SwitchEnd, SwitchLine } from './switchboard.ts'
+
+/** What a link needs of its server. */
+export interface LinkHost {
+  readonly settings: ServerSettings
+  readonly switchboard: Switchboard
+  readonly heartbeat: Heartbeat
+  readonly isClosing: boolean
+  /** The link has said who it is: an older connection of the same link is ended. */
+  greeted(link: ServerConnection): void
+  over(link: ServerConnection): void
+  tell(event: ServerEvent): void
+}
+
+export class ServerConnection implements SwitchLine, PortOwner, Watched {
+  readonly port: Port
+  readonly ends = new SmallMap<number, SwitchEnd>()
+  readonly sides = new SmallMap<number, Side>()
+  readonly maxStreams: number
+  info: LinkInfo
+  /** The client's secret for this link; '' before the handshake. */
+  session = ''
+  readonly #host: LinkHost
+  /** Ends that wait for `authorise`; made with the first. */
+  #opening: Set<number> | undefined
+  #state: 'greeting' | 'open' | 'over' = 'greeting'
+  #lastStream = 0
+  #stopTimer: Cancel | undefined
+  #reason: Error | undefined
+
+  constructor(port: Port, linkId: number, host: LinkHost) {
+    const { transport, address } = port
+    const { settings } = host
+    this.port = port
+    this.info = { linkId, name: '', transport, address, auth: undefined, identity: noIdentity }
+    this.maxStreams = transport === 'local' ? Number.POSITIVE_INFINITY : settings.maxStreamsPerLink
+    this.#host = host
+    this.#stopTimer = settings.clock.after(settings.handshakeTimeoutMs, () =>
+      this.end(socketError('HANDSHAKE_TIMEOUT')),
+    )
+    port.attach(this)
+    port.limit(maxHelloBytes)
+  }
+
+  nextStream(): number {
+    do {
+      this.#lastStream = (this.#lastStream + 1) >>> 0 || 1
+    } while (this.sides.has(this.#lastStream))
+    return this.#lastStream
+  }
+
+  /** What the server itself has to say waits like all else, and within the same bound. */
+  tell(kind: number, stream: number, id: number, payload: Uint8Array): void {
+    const { port } = this
+    port.send(kind, 0, stream, id, payload, 0, payload.length)
+    if (port.isCongested && port.buffered > this.#host.settings.maxLinkBufferBytes) this.overflowed()
+  }
+
+  overflowed(): void {
+    const details = { limit: this.#host.settings.maxLinkBufferBytes, actual: this.port.buffered }
+    this.#reason ??= socketError('SLOW_LINK', undefined, { details })
+    this.port.destroy()
+  }
+
+  /** Ends the link: tells the peer why, and cuts. */
+  end(error: SignalboxError): void {
+    if (this.#state === 'over') return
+    this.#reason ??= error
+    this.tell(Kind.BYE, 0, 0, encodeFailure(error))
+    this.#finish()
+    this.port.close()
+  }
+
+  /** Asks the client to finish its streams and leave. */
+  sendAway(): void {
+    if (this.#state === 'open') this.tell(Kind.GOAWAY, 0, 0, none)
+    else this.end(socketError('SERVER_CLOSING'))
+  }
+
+  frame(
+    kind: number,
+    flags: number,
+    stream: number,
+    id: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    framed: boolean,
+  ): void {
+    if (this.#state !== 'open') this.#greet(kind, bytes, start, end)
+    else if (kind >= firstStreamKind) {
+      this.#host.switchboard.route(this, kind, flags, stream, id, bytes, start, end, framed)
+    } else if (kind === Kind.PING) this.tell(Kind.PONG, 0, 0, none)
+    else if (kind === Kind.OPEN) this.#open(stream, decodeOpen(bytes, start, end))
+    else if (kind === Kind.SHUT) this.#shut(stream)
+    else if (kind === Kind.BYE) this.#left(bytes, start, end)
+    else if (kind !== Kind.PONG) throw socketError('BAD_FRAME', `A client does not send frames of kind ${kind}.`)
+  }
+
+  drained(): void {}
+
+  silent(error: Error): void {
+    this.end(error as SignalboxError)
+  }
+
+  garbled(error: Error): void {
+    this.end(error as SignalboxError)
+  }
+
+  ended(error: Error | undefined): void {
+    this.#reason ??= error
+    this.#finish()
+  }
+
+  #greet(kind: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#state === 'over') return
+    if (kind !== Kind.HELLO || this.session !== '') {
+      throw socketError('BAD_FRAME', 'The first frame of a client is one HELLO, and then it waits for the WELCOME.')
+    }
+    const { name, auth, session } = decodeHello(bytes, start, end)
+    this.session = session
+    this.info = { ...this.info, name, auth }
+    const { authenticate } = this.#host.settings
+    if (authenticate === undefined) {
+      this.#welcome(noIdentity)
+      return
+    }
+    // In-process links are of this program itself: there is nobody to authenticate.
+    if (this.port.transport === 'local') this.#welcome(noIdentity)
+    else void this.#authenticate(authenticate)
+  }
+
+  async #authenticate(authenticate: NonNullable<ServerSettings['authenticate']>): Promise<void> {
+    try {
+      this.#welcome(plainIdentity(await authenticate(this.info)))
+    } catch (cause) {
+      this.end(socketError('UNAUTHENTICATED', undefined, { cause }))
+    }
+  }
+
+  #welcome(identity: Identity): void {
+    if (this.#state !== 'greeting') return
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
+    this.info = { ...this.info, identity }
+    this.#host.greeted(this)
+    this.#state = 'open'
+    this.port.limit(maxFrameBytes)
+    if (this.port.transport !== 'local') this.#host.heartbeat.watch(this)
+    this.#host.tell({ type: 'link-open', link: this.info })
+    this.tell(Kind.WELCOME, 0, 0, encodeWelcome({ linkId: this.info.linkId }))
+  }
+
+  /** The client said why it leaves, if not because it is done. */
+  #left(bytes: Uint8Array, start: number, end: number): void {
+    if (start < end) this.#reason ??= decodeFailure(bytes, start, end, false)
+    this.#finish()
+    this.port.close()
+  }
+
+  #open(number: number, open: Open): void {
+    if (this.ends.has(number) || this.#opening?.has(number)) {
+      throw socketError('BAD_FRAME', `The channel end ${number} is open already.`)
+    }
+    const { maxEndsPerLink, authorise } = this.#host.settings
+    const isLocal = this.port.transport === 'local'
+    if (!isLocal && this.ends.size + (this.#opening?.size ?? 0) >= maxEndsPerLink) {
+      this.#refuse(number, open, 'TOO_MANY_CHANNELS')
+    } else if (authorise === undefined || isLocal) {
+      this.#opened(number, open)
+    } else {
+      this.#opening ??= new Set()
+      this.#opening.add(number)
+      void this.#authorise(number, open, authorise)
+    }
+  }
+
+  async #authorise(number: number, open: Open, authorise: NonNullable<ServerSettings['authorise']>): Promise<void> {
+    let isAllowed = false
+    try {
+      isAllowed = await authorise(this.info, open.role, open.channelId)
+    } catch {
+      // A hook that throws has not allowed it.
+    }
+    // Shut, or the link lost, while the hook was thinking.
+    if (!this.#opening?.delete(number)) return
+    if (isAllowed) this.#opened(number, open)
+    else this.#refuse(number, open, 'FORBIDDEN')
+  }
+
+  #opened(number: number, open: Open): void {
+    const refusal = this.#host.isClosing ? 'SERVER_CLOSING' : this.#host.switchboard.open(this, number, open)
+    if (refusal) this.#refuse(number, open, refusal)
+    else this.#host.tell({ type: 'end-open', link: this.info, role: open.role, channelId: open.channelId })
+  }
+
+  #refuse(number: number, { role, channelId }: Open, code: SocketErrorCode): void {
+    this.tell(Kind.REFUSED, number, 0, encodeFailure(socketError(code)))
+    this.#host.tell({ type: 'refused', link: this.info, role, channelId, code })
+  }
+
+  #shut(number: number): void {
+    this.#opening?.delete(number)
+    const end = this.ends.get(number)
+    if (end === undefined) return
+    this.#host.switchboard.shut(end)
+    this.#tellClosed(end)
+  }
+
+  #tellClosed({ open: { role, channelId } }: SwitchEnd): void {
+    this.#host.tell({ type: 'end-close', link: this.info, role, channelId })
+  }
+
+  #finish(): void {
+    if (this.#state === 'over') return
+    const wasOpen = this.#state === 'open'
+    this.#state = 'over'
+    this.#stopTimer?.()
+    this.#host.heartbeat.forget(this)
+    this.#opening?.clear()
+    const ends = this.ends.values()
+    this.#host.switchboard.drop(this)
+    this.#host.over(this)
+    for (const end of ends) this.#tellClosed(end)
+    const { code } = (this.#reason ?? {}) as { code?: string }
+    const event = { type: wasOpen ? 'link-close' : 'refused', link: this.info } as const
+    this.#host.tell(code === undefined ? event : { ...event, code })
+  }
+}

@@ -1,0 +1,293 @@
+/**
+ * One consumer-provider pairing as either side sees it: credit, fragments, half-close and reset.
+ *
+ * Floor 2. In each direction at most one fragmented payload is on its way at a time; whole messages that need not keep
+ * order pass between its fragments. So a stream holds at most a window of unread messages and one unfinished one.
+ * END says that a side begins nothing new; answers still go. RESET, by either side, is the end; without a payload it is
+ * the Provider's good end: everything was answered. A stream that is over never comes back. [SOCK 5]
+ */
+
+import { none, readU32, writeU32 } from '#base/bytes'
+import { type SignalboxError, socketError } from '#base/errors'
+import { initialWindowBytes, type LinkSettings } from '../options.ts'
+import type { Port } from '../transport/port.ts'
+import { decodeFailure, encodeFailure } from '../wire/failure.ts'
+import { Flag, Kind, maxFrameBytes } from '../wire/frame.ts'
+import type { PeerInfo } from '../wire/peer.ts'
+import { type Assembly, beginAssembly } from './assembly.ts'
+import { costOf, type GrowthBudget, ReceiveWindow } from './credit.ts'
+
+/** What a stream needs of the connection that carries it. */
+export interface StreamHost {
+  readonly port: Port
+  readonly settings: LinkSettings
+  readonly growth: GrowthBudget
+  /** The stream has fragments to send: call `pump` when the port can take them, in turn with others. */
+  wantsPump(stream: Stream): void
+  /** The stream is over on this side; its number may be forgotten. */
+  forget(stream: Stream): void
+}
+
+/** The channel end that a stream belongs to. */
+export interface StreamOwner {
+  /** A whole message. The owner calls `stream.consumed(cost)` when the application is done with it. */
+  message(stream: Stream, flags: number, id: number, bytes: Uint8Array, start: number, end: number, cost: number): void
+  /** The Consumer does not want the answer to `id` any more. */
+  cancelled(stream: Stream, id: number): void
+  /** Something that could not be sent may be possible now. */
+  writable(stream: Stream): void
+  /** The peer will begin nothing new here. */
+  finished(stream: Stream): void
+  /** The stream is over; nothing more will come or go. Without an error it ended in good order. */
+  gone(stream: Stream, error: SignalboxError | undefined): void
+}
+
+/** A message to send, which may have to wait and may take many frames. */
+export interface Outgoing {
+  readonly flags: number
+  readonly id: number
+  readonly bytes: Uint8Array
+  /** Keeps its place behind what was sent before, also behind a large message. */
+  readonly ordered: boolean
+  /** It waits in a backlog, which keeps this. */
+  isWaiting: boolean
+  /** It begins to go out on `stream`. */
+  leaving(stream: Stream): void
+  /** All of it has been handed to the connection. */
+  left(): void
+  /** It will not go, or not all of it. */
+  fail(error: Error): void
+}
+
+export class Stream {
+  readonly number: number
+  readonly peer: PeerInfo
+  /** Requests sent and not answered (Consumer), or taken and not answered (Provider). Kept by the owner. */
+  outstanding = 0
+  readonly #host: StreamHost
+  readonly #owner: StreamOwner
+  /** Made when a message comes: half of all streams never get one. */
+  #window: ReceiveWindow | undefined
+  readonly #maxMessageBytes: number
+  #credit = initialWindowBytes
+  #bulk: Outgoing | undefined
+  #bulkAt = 0
+  #assembly: Assembly | undefined
+  #sentEnd = false
+  #gotEnd = false
+  #over = false
+
+  constructor(number: number, peer: PeerInfo, host: StreamHost, owner: StreamOwner) {
+    this.number = number
+    this.peer = peer
+    this.#host = host
+    this.#owner = owner
+    this.#maxMessageBytes = host.settings.maxMessageBytes
+  }
+
+  /** Bytes that may be sent now. */
+  get credit(): number {
+    return this.#credit
+  }
+
+  /** Whether nothing more comes from the peer: it begins nothing new, and what it began is here; or it is all over. */
+  get isFinished(): boolean {
+    return (this.#gotEnd && this.#assembly === undefined) || this.#over
+  }
+
+  /** Whether `send` may be called for a payload of this size. */
+  canSend(size: number, ordered: boolean): boolean {
+    if (this.#credit <= 0 || this.#over) return false
+    return this.#bulk === undefined || (!ordered && size <= maxFrameBytes)
+  }
+
+  /** The same for something new, which is not begun any more after `end`; answers still go. */
+  canBegin(size: number, ordered: boolean): boolean {
+    return !this.#sentEnd && this.canSend(size, ordered)
+  }
+
+  /** Sends a payload of one frame; `canSend` has just said yes. */
+  post(flags: number, id: number, bytes: Uint8Array): void {
+    this.#credit -= costOf(bytes.length)
+    this.#host.port.send(Kind.DATA, flags | this.#starved, this.number, id, bytes, 0, bytes.length)
+  }
+
+  /** Sends a message of any size; `canSend` has just said yes. */
+  send(message: Outgoing): void {
+    message.leaving(this)
+    if (message.bytes.length <= maxFrameBytes) {
+      this.post(message.flags, message.id, message.bytes)
+      message.left()
+      return
+    }
+    const total = new Uint8Array(4)
+    writeU32(total, 0, message.bytes.length)
+    // First: in the same process the other side may end the stream within `send`, and then this has to be told.
+    this.#bulk = message
+    this.#bulkAt = 0
+    this.#host.port.send(Kind.BEGIN, 0, this.number, message.id, total, 0, 4)
+    if (this.#bulk) this.#host.wantsPump(this)
+  }
+
+  /** Sends fragments while there is credit, `count` at most. True when it wants to go on as soon as the port can. */
+  pump(count: number): boolean {
+    for (let sent = 0; this.#bulk && this.#credit > 0 && !this.#over; sent++) {
+      if (sent === count) return true
+      this.#fragment(this.#bulk)
+    }
+    return false
+  }
+
+  #fragment(bulk: Outgoing): void {
+    const start = this.#bulkAt
+    const end = Math.min(bulk.bytes.length, start + maxFrameBytes)
+    const isLast = end === bulk.bytes.length
+    this.#bulkAt = end
+    this.#credit -= costOf(end - start)
+    const flags = (isLast ? bulk.flags : bulk.flags | Flag.MORE) | this.#starved
+    this.#host.port.send(Kind.DATA, flags, this.number, bulk.id, bulk.bytes, start, end)
+    if (!isLast) return
+    this.#bulk = undefined
+    bulk.left()
+    this.#owner.writable(this)
+  }
+
+  get #receiving(): ReceiveWindow {
+    const { settings, growth } = this.#host
+    this.#window ??= new ReceiveWindow(initialWindowBytes, settings.windowBytes, growth)
+    return this.#window
+  }
+
+  /** Tells the receiver that its window is what holds this side up. */
+  get #starved(): number {
+    return this.#credit <= 0 ? Flag.STARVED : 0
+  }
+
+  /** Gives a request up. What has not gone of a large one stays here, for its bytes are the caller's again. */
+  cancel(id: number): void {
+    if (this.#over) return
+    this.#host.port.send(Kind.CANCEL, 0, this.number, id, none, 0, 0)
+    if (this.#bulk?.id !== id) return
+    this.#bulk = undefined
+    this.#owner.writable(this)
+  }
+
+  /** Says that nothing new will be begun from this side. Answers may still go either way. */
+  end(): void {
+    if (this.#sentEnd || this.#over) return
+    this.#sentEnd = true
+    this.#host.port.send(Kind.END, 0, this.number, 0, none, 0, 0)
+  }
+
+  /** Ends the stream now, for both sides; without an error, in good order. The owner is not called. */
+  reset(error?: SignalboxError): void {
+    if (this.#over) return
+    const failure = error === undefined ? none : encodeFailure(error)
+    this.#host.port.send(Kind.RESET, 0, this.number, 0, failure, 0, failure.length)
+    this.#finish(error ?? socketError('CLOSED'))
+  }
+
+  /** The link is lost, or the stream was reset from the other side. */
+  lose(error: SignalboxError | undefined): void {
+    if (this.#over) return
+    this.#finish(error ?? socketError('PROVIDER_CLOSED'))
+    this.#owner.gone(this, error)
+  }
+
+  /** The peer broke the rules: the stream ends for both sides. */
+  fail(error: SignalboxError): void {
+    if (this.#over) return
+    this.reset(error)
+    this.#owner.gone(this, error)
+  }
+
+  /** Returns credit for what the application is done with. */
+  consumed(cost: number): void {
+    if (this.#over) return
+    const grant = this.#receiving.consumed(cost)
+    if (grant > 0) this.#host.port.send(Kind.CREDIT, 0, this.number, grant, none, 0, 0)
+  }
+
+  /** A frame for this stream. Throws FLOW_VIOLATION or BAD_FRAME; the stream is of no use then. */
+  frame(kind: number, flags: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+    if (kind === Kind.DATA) this.#data(flags, id, bytes, start, end)
+    else if (kind === Kind.CREDIT) this.#granted(id)
+    else if (kind === Kind.BEGIN) this.#begin(id, bytes, start, end)
+    else if (kind === Kind.CANCEL) this.#cancelled(id)
+    else if (kind === Kind.END) this.#ended()
+    else if (kind === Kind.RESET) this.lose(start === end ? undefined : decodeFailure(bytes, start, end, false))
+  }
+
+  #data(flags: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+    const cost = costOf(end - start)
+    if (!this.#receiving.received(cost, (flags & Flag.STARVED) !== 0)) throw socketError('FLOW_VIOLATION')
+    const assembly = this.#assembly
+    if (assembly?.id === id) {
+      this.#assemble(assembly, flags, bytes, start, end, cost)
+    } else if (flags & Flag.MORE) {
+      throw socketError('BAD_FRAME', 'A fragment came that belongs to no message.')
+    } else if (end - start > this.#maxMessageBytes && (flags & Flag.FAIL) === 0) {
+      this.consumed(cost)
+      this.#refuse(flags, id, end - start)
+    } else {
+      this.#owner.message(this, flags, id, bytes, start, end, cost)
+    }
+  }
+
+  #begin(id: number, bytes: Uint8Array, start: number, end: number): void {
+    if (end - start !== 4 || this.#assembly) throw socketError('BAD_FRAME', 'A second large message began too early.')
+    this.#assembly = beginAssembly(id, readU32(bytes, start), this.#maxMessageBytes, this.#receiving.size)
+  }
+
+  #assemble(assembly: Assembly, flags: number, bytes: Uint8Array, start: number, end: number, cost: number): void {
+    const isLast = (flags & Flag.MORE) === 0
+    const early = assembly.add(bytes, start, end, cost, isLast)
+    if (early > 0) this.consumed(early)
+    if (!isLast) return
+    this.#assembly = undefined
+    const whole = assembly.whole()
+    if (whole) this.#owner.message(this, flags, assembly.id, whole, 0, whole.length, assembly.cost)
+    else this.#refuse(flags, assembly.id, assembly.total)
+    if (this.#gotEnd) this.#owner.finished(this)
+  }
+
+  /** In the place of a payload that was too large, its receiver gets the failure that says so. */
+  #refuse(flags: number, id: number, size: number): void {
+    const what = `A payload of ${size} bytes came; the limit here is ${this.#maxMessageBytes}.`
+    const failure = encodeFailure(socketError('MESSAGE_TOO_LARGE', what))
+    this.#owner.message(this, flags | Flag.FAIL, id, failure, 0, failure.length, 0)
+  }
+
+  #cancelled(id: number): void {
+    const assembly = this.#assembly
+    if (assembly?.id === id) {
+      this.#assembly = undefined
+      this.consumed(assembly.cost)
+    }
+    this.#owner.cancelled(this, id)
+    if (this.#gotEnd) this.#owner.finished(this)
+  }
+
+  #granted(bytes: number): void {
+    this.#credit += bytes
+    if (this.#credit <= 0) return
+    if (this.#bulk) this.#host.wantsPump(this)
+    this.#owner.writable(this)
+  }
+
+  #ended(): void {
+    this.#gotEnd = true
+    this.#owner.finished(this)
+  }
+
+  /** What still comes for it is ignored from here on. */
+  #finish(error: SignalboxError): void {
+    this.#over = true
+    const bulk = this.#bulk
+    this.#bulk = undefined
+    this.#assembly = undefined
+    this.#window?.release()
+    this.#host.forget(this)
+    bulk?.fail(error)
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * A port over a byte stream of the operating system: TCP, TLS or a unix socket.
+ *
+ * Floor 2. Node only.
+ */
+import type { Socket } from 'node:net'
+import type { Cancel, Clock } from '#base/clock'
+import { Decoder } from '../../wire/decoder.ts'
+import { Output } from '../output.ts'
+import type { Port, PortOwner } from '../port.ts'
+import type { Intake, IntakeOwner } from './intake.ts'
+
+/** Gathered output is handed over at this size, without waiting for the end of the turn. */
+const flushBytes = 64 * 1024
+/** How much the operating system's side may hold back before the port calls itself congested. */
+export const highWaterBytes = 256 * 1024
+const closeWaitMs = 1_000
+
+function nothing(): void {}
+
+export class SocketPort implements Port, IntakeOwner {
+  readonly transport: string
+  readonly address: string
+  received = 0
+  readonly #socket: Socket
+  readonly #clock: Clock
+  readonly #intake: Intake | undefined
+  /** What is to go out at the end of the turn, or when the socket takes more. An idle port has none. */
+  #output: Output | undefined
+  #decoder: Decoder | undefined
+  #owner: PortOwner | undefined
+  #scheduled = false
+  #congested = false
+  #ended = false
+  #closing: Cancel | undefined
+
+  /** `intake`: where the socket reads to, if it was made with one; else it is read in Node's chunks. */
+  constructor(socket: Socket, transport: string, clock: Clock, intake?: Intake) {
+    this.#intake = intake
+    this.transport = transport
+    this.address = socket.remoteAddress === undefined ? '' : `${socket.remoteAddress}:${socket.remotePort}`
+    this.#socket = socket
+    this.#clock = clock
+    socket.setNoDelay(true)
+    // Its `close` follows, and says which error it was.
+    socket.on('error', nothing)
+    socket.on('close', () => this.#finish())
+  }
+
+  get isPartial(): boolean {
+    return (this.#intake ?? this.#decoder)?.isPartial === true
+  }
+
+  get buffered(): number {
+    return this.#gatheredBytes + this.#socket.writableLength
+  }
+
+  get isCongested(): boolean {
+    return this.#congested
+  }
+
+  attach(owner: PortOwner): void {
+    this.#owner = owner
+    this.#decoder = new Decoder(0, owner)
+    if (this.#intake) this.#intake.attach(this)
+    else this.#socket.on('data', (chunk: Buffer) => this.#takeChunk(chunk))
+  }
+
+  /** @internal What the intake has read. */
+  take(count: number, bytes: Uint8Array, from: number, to: number): number {
+    this.received += count
+    try {
+      return (this.#decoder as Decoder).cut(bytes, from, to)
+    } catch (error) {
+      this.#garbled(error)
+      return to
+    }
+  }
+
+  #takeChunk(chunk: Uint8Array): void {
+    this.received += chunk.length
+    try {
+      this.#decoder?.push(chunk)
+    } catch (error) {
+      this.#garbled(error)
+    }
+  }
+
+  #garbled(error: unknown): void {
+    this.#decoder?.stop()
+    this.#owner?.garbled(error as Error)
+  }
+
+  limit(maxFrameBytes: number): void {
+    if (this.#decoder) this.#decoder.maxFrameBytes = maxFrameBytes
+  }
+
+  send(kind: number, flags: number, stream: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#output ??= new Output()
+    this.#output.frame(kind, flags, stream, id, bytes, start, end)
+    if (!this.#scheduled || this.#output.bytes >= flushBytes) this.#gathered()
+  }
+
+  relay(bytes: Uint8Array, start: number, end: number): void {
+    this.#output ??= new Output()
+    this.#output.relay(bytes, start, end)
+    if (!this.#scheduled || this.#output.bytes >= flushBytes) this.#gathered()
+  }
+
+  close(): void {
+    if (this.#ended || this.#closing) return
+    this.#flush()
+    this.#socket.end()
+    this.#closing = this.#clock.after(closeWaitMs, () => this.destroy())
+  }
+
+  destroy(): void {
+    this.#decoder?.stop()
+    this.#socket.destroy()
+  }
+
+  get #gatheredBytes(): number {
+    return this.#output === undefined ? 0 : this.#output.bytes
+  }
+
+  #gathered(): void {
+    if (this.#gatheredBytes >= flushBytes && !this.#congested) this.#flush()
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#clock.turn(() => {
+      this.#scheduled = false
+      if (!this.#congested) this.#flush()
+    })
+  }
+
+  #flush(): void {
+    if (this.#output === undefined) return
+    const output = this.#output
+    const pieces = output.take()
+    this.#output = undefined
+    if (this.#socket.destroyed || this.#socket.writableEnded) return
+    if (pieces.length === 1) {
+      this.#congested = !this.#socket.write(pieces[0] as Uint8Array)
+    } else {
+      this.#socket.cork()
+      for (const piece of pieces) this.#socket.write(piece)
+      this.#socket.uncork()
+      this.#congested = this.#socket.writableNeedDrain
+    }
+    output.release(this.#socket.writableLength === 0)
+    if (this.#congested) this.#socket.once('drain', () => this.#drained())
+  }
+
+  #drained(): void {
+    this.#congested = false
+    this.#flush()
+    if (!this.#congested) this.#owner?.drained()
+  }
+
+  #finish(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#output = undefined
+    this.#closing?.()
+    this.#owner?.ended(this.#socket.errored ?? undefined, this)
+  }
+}
