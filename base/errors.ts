@@ -78,6 +78,12 @@ export const socketErrors = {
     meaning: 'The server has as many links as maxLinks allows.',
     advice: 'Close links that are not used, or raise maxLinks.',
   },
+  AUTH_UNAVAILABLE: {
+    number: 1012,
+    retryable: true,
+    meaning: 'The server could not find out who this link is, or what it may do.',
+    advice: 'Try again: what the server asks for that, such as a database, may be back.',
+  },
   BAD_FRAME: {
     number: 2001,
     retryable: false,
@@ -107,6 +113,12 @@ export const socketErrors = {
     retryable: false,
     meaning: 'The peer sent more than it had credit for.',
     advice: 'This is a fault in the peer; update it.',
+  },
+  FEATURE_MISSING: {
+    number: 2006,
+    retryable: false,
+    meaning: 'One side needs a feature of the protocol that the other does not have.',
+    advice: 'Install the same version of signalbox on both sides; `details` names the feature.',
   },
   CHANNEL_CONFLICT: {
     number: 3001,
@@ -179,6 +191,12 @@ export const socketErrors = {
     retryable: true,
     meaning: 'More than maxOutstanding requests are unanswered.',
     advice: 'Await some before sending more.',
+  },
+  MEMORY_FULL: {
+    number: 3014,
+    retryable: true,
+    meaning: 'The program holds as much for others as maxMemoryBytes allows.',
+    advice: 'Send it again later, make whoever does not read read faster, or raise maxMemoryBytes.',
   },
   INVALID_OPTION: {
     number: 3013,

@@ -1,7 +1,7 @@
 /**
  * The broker: a hub, and the server that it is a client of.
  *
- * Floor 8. `listen` has both in this process, joined by an in-process link; `attach` joins a server elsewhere. Either
+ * Floor 14. `listen` has both in this process, joined by an in-process link; `attach` joins a server elsewhere. Either
  * way it is the same hub.
  */
 import { handled } from '#base/deferred'

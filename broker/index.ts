@@ -1,4 +1,4 @@
-/** The public names of the broker. Floor 9. */
+/** The public names of the broker. Floor 15. */
 export { SignalboxError } from '#socket'
 export { Broker, type BrokerStats, type LocalClientOptions } from './broker.ts'
 export type { Client, ClientStats } from './client/client.ts'
@@ -19,4 +19,5 @@ export type { Subscription } from './client/subscription.ts'
 export type { HubStats } from './hub/hub.ts'
 export type { AttachOptions, BrokerOptions, HubOptions, TopicOptions } from './hub/options.ts'
 export { brokerErrors } from './shared/errors.ts'
-export type { From, Gap } from './shared/requests.ts'
+export type { Gap } from './shared/gap.ts'
+export type { From } from './shared/requests.ts'

@@ -1,7 +1,7 @@
 /**
  * `npm start`: a broker in memory on port 9090, or on the port in `PORT`.
  *
- * Floor 9. Node only.
+ * Floor 15. Node only.
  */
 import { Broker } from './broker.ts'
 

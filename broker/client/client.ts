@@ -1,7 +1,7 @@
 /**
  * A client of a broker: publish, subscribe, and everything restored after an outage.
  *
- * Floor 6. It owns its subscriptions. Whenever a broker appears on the broker channel, after a lost link or because
+ * Floor 10. It owns its subscriptions. Whenever a broker appears on the broker channel, after a lost link or because
  * another broker has taken the place of the first, every subscription is made again, on a new channel, and goes on
  * from what it has seen.
  */
@@ -13,7 +13,8 @@ import { SignalboxError, socketError } from '#base/errors'
 import { newId } from '#base/identifier'
 import type { Consumer, Link, Provider, Request } from '#socket/client'
 import { NameCache } from '../shared/name-cache.ts'
-import { type BrokerRequest, decodeSubscribeReply, encodeRequest } from '../shared/requests.ts'
+import { decodeSubscribeReply } from '../shared/replies.ts'
+import { type BrokerRequest, encodeRequest } from '../shared/requests.ts'
 import { checkPattern } from '../shared/topic-name.ts'
 import {
   limitDefaults,
@@ -101,7 +102,7 @@ export class Client implements AsyncDisposable {
 
   /** @internal Resolves when a broker has answered. Rejects with TIMEOUT, FORBIDDEN ... */
   async greet(): Promise<void> {
-    await this.#ask({ op: 'hello' }, this.#settings.connectTimeoutMs)
+    await this.#ask({ op: 'hello', producerId: this.producerId, features: [] }, this.#settings.connectTimeoutMs)
   }
 
   /**
@@ -277,9 +278,18 @@ export class Client implements AsyncDisposable {
     const place = await this.#provide(subscription)
     const losses = this.#brokerLosses
     const { options, pattern } = subscription
+    const { maxMessageBytes } = this.#settings
     const { noEcho, from } = { ...subscribeDefaults, ...options }
     const { messages, bytes } = { ...limitDefaults, ...options.limit }
-    const wanted = { channel: place.channel, pattern, noEcho, limitMessages: messages, limitBytes: bytes, from }
+    const wanted = {
+      channel: place.channel,
+      pattern,
+      noEcho,
+      limitMessages: messages,
+      limitBytes: bytes,
+      maxMessageBytes,
+      from,
+    }
     const resume = isRestored ? subscription.resume() : null
     try {
       // Restoring has begun anew meanwhile; two would deliver everything twice.

@@ -1,7 +1,7 @@
 /**
  * Connects to a broker elsewhere.
  *
- * Floor 7.
+ * Floor 11.
  */
 
 import { newId } from '#base/identifier'

@@ -1,13 +1,13 @@
 /**
  * The messages that a subscription holds for the application.
  *
- * Floor 4, pure. Batches as they came, with a cursor in the first. Under `block` their credit goes back as they are
+ * Floor 8, pure. Batches as they came, with a cursor in the first. Under `block` their credit goes back as they are
  * read, so the stream's window bounds what is held. The other policies give credit back at once and hold `buffer`
  * messages; they act when `enforce` is called, once per turn, so a loop that keeps up loses nothing to a burst.
  */
 import { Fifo } from '#base/fifo'
 import { brokerError } from '../shared/errors.ts'
-import type { Gap } from '../shared/requests.ts'
+import type { TopicGap } from '../shared/gap.ts'
 import type { Message, ReceivedBatch } from './message.ts'
 import type { Overflow } from './options.ts'
 
@@ -16,7 +16,7 @@ export class MessageQueue {
   length = 0
   readonly #buffer: number
   readonly #overflow: Overflow
-  readonly #lost: (gap: Gap, error?: Error) => void
+  readonly #lost: (gap: TopicGap, error?: Error) => void
   readonly #batches = new Fifo<ReceivedBatch>()
   /** The batch being read. */
   #first: ReceivedBatch | undefined
@@ -24,7 +24,7 @@ export class MessageQueue {
   #unreleased: ReceivedBatch[] = []
 
   /** `lost` is told of every run of messages that was dropped, with the error if they were malformed. */
-  constructor(buffer: number, overflow: Overflow, lost: (gap: Gap, error?: Error) => void) {
+  constructor(buffer: number, overflow: Overflow, lost: (gap: TopicGap, error?: Error) => void) {
     this.#buffer = buffer
     this.#overflow = overflow
     this.#lost = lost
@@ -107,13 +107,13 @@ export class MessageQueue {
     const batches = [...(this.#first ? [this.#first] : []), ...this.#batches.clear()]
     this.length -= excess
     let left = excess
-    const gaps: Gap[] = []
+    const gaps: TopicGap[] = []
     for (let at = batches.length - 1; at >= 0 && left > 0; at--) {
       const batch = batches[at] as ReceivedBatch
       const count = Math.min(left, batch.left)
       left -= count
       const last = batch.nextSeq + batch.left - 1
-      gaps.unshift({ topic: batch.topic, first: last - count + 1, last })
+      gaps.unshift({ topic: batch.topic, first: last - count + 1, last, epoch: batch.header.epoch })
       batch.cut(count)
     }
     const kept = batches.filter((batch) => batch.left > 0)
@@ -124,7 +124,7 @@ export class MessageQueue {
 
   /** Drops `count` messages from the front of a batch; all of it when it is malformed. */
   #drop(batch: ReceivedBatch, count: number): void {
-    const { topic, nextSeq } = batch
+    const { topic, nextSeq, header } = batch
     try {
       batch.skip(count)
     } catch (error) {
@@ -132,13 +132,13 @@ export class MessageQueue {
       return
     }
     this.length -= count
-    this.#lost({ topic, first: nextSeq, last: nextSeq + count - 1 })
+    this.#lost({ topic, first: nextSeq, last: nextSeq + count - 1, epoch: header.epoch })
   }
 
   #dropAll(batch: ReceivedBatch, error: Error): void {
-    const { topic, nextSeq, left } = batch
+    const { topic, nextSeq, left, header } = batch
     this.length -= left
     batch.cut(left)
-    this.#lost({ topic, first: nextSeq, last: nextSeq + left - 1 }, error)
+    this.#lost({ topic, first: nextSeq, last: nextSeq + left - 1, epoch: header.epoch }, error)
   }
 }

@@ -1,7 +1,7 @@
 /**
  * A message as the application sees it, and the received batch that it is a view of.
  *
- * Floor 2. Nothing is decoded before it is touched: a message is a place in its batch.
+ * Floor 6. Nothing is decoded before it is touched: a message is a place in its batch.
  */
 import { readU32, slice } from '#base/bytes'
 import { type BatchHeader, nextRecord, RecordFlag, recordHeaderBytes } from '../shared/batch.ts'

@@ -1,7 +1,7 @@
 /**
  * Every option of the client: its meaning, unit, default and bounds.
  *
- * Floor 3. A unit ends the name. Links have options of their own (socket/options.ts), which are taken too.
+ * Floor 7. A unit ends the name. Links have options of their own (socket/options.ts), which are taken too.
  */
 import {
   invalid,

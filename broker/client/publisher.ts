@@ -1,7 +1,7 @@
 /**
  * The publishing side: packs messages into batches and sends them as credit allows.
  *
- * Floor 4. Messages published in one turn of the event loop to one topic, one after the other, share a batch; another
+ * Floor 8. Messages published in one turn of the event loop to one topic, one after the other, share a batch; another
  * topic begins another, so that everything keeps the order in which it was published. Batches lie side by side in a
  * slab and leave together, as a parcel. Without credit parcels wait here, up to `maxBufferedBytes`; then publishing is
  * refused (BUFFER_FULL).

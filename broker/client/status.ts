@@ -1,12 +1,12 @@
 /**
  * What a client tells of itself: connected, disconnected, a gap, an error.
  *
- * Floor 3. Each listener has a bounded queue of its own; one that does not read loses the oldest events, and the next
+ * Floor 7. Each listener has a bounded queue of its own; one that does not read loses the oldest events, and the next
  * it reads says how many.
  */
 import { type Deferred, deferred } from '#base/deferred'
 import { Fifo } from '#base/fifo'
-import type { Gap } from '../shared/requests.ts'
+import type { Gap } from '../shared/gap.ts'
 
 export interface Status {
   /** 'slow': a subscription did not take its messages in time, and the broker dropped some; the gaps follow. */

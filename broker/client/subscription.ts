@@ -1,15 +1,17 @@
 /**
  * A subscription: an async-iterable queue of messages, which its client restores after every outage.
  *
- * Floor 5. States: open -> (draining ->) over. `break`, `close()`, `await using` and its signal end the loop normally;
+ * Floor 9. States: open -> (draining ->) over. `break`, `close()`, `await using` and its signal end the loop normally;
  * what broke it is thrown from the loop, after what was queued.
  */
 import type { Clock } from '#base/clock'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import type { Request } from '#socket/client'
 import { BatchHeader } from '../shared/batch.ts'
+import { decodeGaps, type Gap, type TopicGap, WireKind } from '../shared/gap.ts'
 import type { NameCache } from '../shared/name-cache.ts'
-import { decodeGaps, type Gap, type Resume, type SubscribeReply, WireKind } from '../shared/requests.ts'
+import type { SubscribeReply } from '../shared/replies.ts'
+import type { Resume } from '../shared/requests.ts'
 import { type Message, ReceivedBatch, type ReceivedParcel } from './message.ts'
 import { MessageQueue } from './message-queue.ts'
 import {
@@ -221,7 +223,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
     const topic = this.#owner.names.get(bytes, header.topicAt, header.topicEnd)
     const { seq, position } = header
     const last = header.count - 1
-    const gap = this.#seen.saw(topic, seq, seq + last, position + last)
+    const gap = this.#seen.saw(topic, seq, seq + last, position + last, header.epoch)
     if (this.options.noEcho) {
       // What this client published leaves a hole in the sequence. A history has it all the same.
       if (header.producerId === this.#owner.producerId) return header.end
@@ -306,17 +308,18 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
   }
 
   /** The broker has dropped what this subscription did not take in time. */
-  #overrun(gaps: readonly Gap[]): void {
+  #overrun(gaps: readonly TopicGap[]): void {
     this.#owner.tell({ type: 'slow', pattern: this.pattern })
     for (const gap of gaps) this.#missed(gap)
   }
 
-  #missed(gap: Gap): void {
-    this.#seen.missed(gap.topic, gap.last)
+  #missed(gap: TopicGap): void {
+    this.#seen.missed(gap)
     this.#lost(gap)
   }
 
-  #lost(gap: Gap, error?: Error): void {
+  #lost({ topic, first, last }: TopicGap, error?: Error): void {
+    const gap: Gap = { topic, first, last }
     this.gaps++
     this.dropped += gap.last - gap.first + 1
     this.lastGap = gap

@@ -1,7 +1,7 @@
 /**
  * The hub: takes publishes and requests on the broker channel, and forwards on one channel per subscription.
  *
- * Floor 7. Written with Consumers and Providers alone: it does not know whether its server is in this process. For
+ * Floor 11. Written with Consumers and Providers alone: it does not know whether its server is in this process. For
  * each batch it reads the header, finds the topic, stamps it, and passes the same bytes on; it decodes no message.
  */
 import { slice } from '#base/bytes'
@@ -10,8 +10,10 @@ import { deferred, handled } from '#base/deferred'
 import type { Link, PeerInfo, Provider, Request } from '#socket'
 import { BatchHeader, stamp } from '../shared/batch.ts'
 import { brokerError } from '../shared/errors.ts'
+import { WireKind } from '../shared/gap.ts'
 import { NameCache } from '../shared/name-cache.ts'
-import { type BrokerRequest, decodeRequest, encodeReply, type SubscribeRequest, WireKind } from '../shared/requests.ts'
+import { encodeReply, encodeSubscribeReply, type HelloReply } from '../shared/replies.ts'
+import { type BrokerRequest, decodeRequest, type SubscribeRequest } from '../shared/requests.ts'
 import { checkPattern } from '../shared/topic-name.ts'
 import { type Held, Pacer } from './delivery/pacing.ts'
 import { Parcel } from './delivery/parcel.ts'
@@ -39,6 +41,12 @@ export interface HubStats {
   readonly refused: number
 }
 
+/** Messages of one stream. */
+interface Tally {
+  taken: number
+  refused: number
+}
+
 const ok = encodeReply(true)
 /** Gaps that the answer to `subscribe` names at most; the others follow as notices. */
 const maxReplyGaps = 10_000
@@ -57,6 +65,8 @@ export class Hub {
   readonly #matcher = new Matcher<Subscriber>()
   readonly #subscribers = new Map<string, Subscriber>()
   readonly #pacer: Pacer
+  /** What each stream has brought. */
+  readonly #tallies = new WeakMap<PeerInfo, Tally>()
   #position = 0
   #refused = 0
   /** Subscriptions whose channel is being opened. */
@@ -71,9 +81,9 @@ export class Hub {
     this.#provider = provider
     this.#settings = settings
     this.#clock = clock
-    this.#topics = new Topics(settings)
-    this.#pacer = new Pacer(clock)
     this.epoch = 1 + Math.floor(clock.random() * 0xffff_fffe)
+    this.#topics = new Topics(settings, this.epoch)
+    this.#pacer = new Pacer(clock)
     provider.serve((request) => this.#take(request), { concurrency: Number.POSITIVE_INFINITY })
     // Nothing is received beside the handler but the end. When another broker has taken the channel in an outage, this
     // one is of no use any more.
@@ -155,8 +165,10 @@ export class Hub {
       let matched: readonly Subscriber[] = []
       try {
         matched = this.#admit(header, time, request.peer)
+        this.#tallyOf(request.peer).taken += header.count
       } catch (error) {
         this.#refused++
+        this.#tallyOf(request.peer).refused += header.count
         failure = error
       }
       if (!isSame(subscribers, matched)) {
@@ -185,9 +197,9 @@ export class Hub {
   /** Stamps a batch and keeps it if its topic has a history. Returns who gets it. */
   #admit(header: BatchHeader, time: number, peer: PeerInfo): readonly Subscriber[] {
     if (this.#isClosing) throw brokerError('BROKER_CLOSED')
-    const { bytes, at, topicAt, topicEnd, producerEnd, recordsAt } = header
+    const { bytes, at, topicAt, topicEnd, producerEnd, optionsAt } = header
     // A message says who sent it; that must be the name of the link it came on.
-    if (this.#names.get(bytes, producerEnd, recordsAt) !== peer.name) {
+    if (this.#names.get(bytes, producerEnd, optionsAt) !== peer.name) {
       const names = `${JSON.stringify(header.sender)} is not ${JSON.stringify(peer.name)}`
       throw brokerError('INVALID_BATCH', `The sender ${names}.`)
     }
@@ -222,9 +234,23 @@ export class Hub {
     if (this.#isClosing) throw brokerError('BROKER_CLOSED')
     if (wanted.op === 'subscribe') return await this.#subscribe(wanted, request)
     if (wanted.op === 'unsubscribe') return await this.#unsubscribe(wanted.channel, wanted.drain, request.peer)
-    if (wanted.op === 'stats') return encodeReply(this.stats())
-    if (wanted.op === 'hello') return encodeReply({ epoch: this.epoch })
-    return ok
+    if (wanted.op === 'hello') return encodeReply(this.#hello(request.peer))
+    if (wanted.op === 'flush') return encodeReply(this.#tallyOf(request.peer))
+    throw brokerError('INVALID_REQUEST')
+  }
+
+  #hello({ name }: PeerInfo): HelloReply {
+    return { epoch: this.epoch, sender: name, maxMessageBytes: this.#settings.maxMessageBytes, features: [] }
+  }
+
+  /** Each stream of a client's has a peer object of its own. */
+  #tallyOf(peer: PeerInfo): Tally {
+    let tally = this.#tallies.get(peer)
+    if (tally === undefined) {
+      tally = { taken: 0, refused: 0 }
+      this.#tallies.set(peer, tally)
+    }
+    return tally
   }
 
   #wanted(bytes: Uint8Array): BrokerRequest {
@@ -262,7 +288,7 @@ export class Hub {
     this.#matcher.add(pattern, subscriber)
     const gaps = reply.gaps.slice(0, maxReplyGaps)
     // It rejects when the client is gone, or does not read.
-    void handled(request.respond(encodeReply({ ...reply, gaps })))
+    void handled(request.respond(encodeSubscribeReply({ ...reply, gaps })))
     for (const gap of reply.gaps.slice(maxReplyGaps)) subscriber.outbox.miss(gap)
     for (const { bytes, count } of batches) subscriber.outbox.offer(new Parcel(bytes, count))
     return undefined

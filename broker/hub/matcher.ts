@@ -1,7 +1,7 @@
 /**
  * Who gets a topic: values filed under patterns, found by topic name.
  *
- * Floor 2. Pure. Exact names are in a Map; patterns are in a trie whose edges are segments with the separator before
+ * Floor 6. Pure. Exact names are in a Map; patterns are in a trie whose edges are segments with the separator before
  * them ('dev', '.7', '.*'). Invariants:
  * - Every branch but the root leads to two patterns or more. What is left of a pattern below the last branch it shares
  *   is not taken apart: its leaf compares it as text. So a pattern costs one leaf, and the shape depends on what is

@@ -1,7 +1,7 @@
 /**
  * Every option of the hub: its meaning, unit, default and bounds.
  *
- * Floor 3. A unit ends the name. Links and servers have options of their own (socket/options.ts), which are taken too.
+ * Floor 7. A unit ends the name. Links and servers have options of their own (socket/options.ts), which are taken too.
  */
 import { isInteger, isNumber, isObject, type Rules, verify } from '#base/verify'
 import type { LinkOptions, ServerOptions } from '#socket'
@@ -27,6 +27,8 @@ export interface HubOptions {
   readonly maxHistoryBytes?: number
   /** Milliseconds that `close()` leaves for what is queued to go out. Default 1 000. */
   readonly drainMs?: number
+  /** Largest message of a channel that the broker takes, in bytes. Default 16 MiB. */
+  readonly maxMessageBytes?: number
 }
 
 export type HubSettings = Required<HubOptions>
@@ -38,6 +40,7 @@ export const hubDefaults: HubSettings = Object.freeze({
   maxSubscriptions: 1_000_000,
   maxHistoryBytes: 64 * 1024 * 1024,
   drainMs: 1_000,
+  maxMessageBytes: 16 * 1024 * 1024,
 })
 
 const hubRules: Rules = {
@@ -47,6 +50,7 @@ const hubRules: Rules = {
   maxSubscriptions: isInteger(1),
   maxHistoryBytes: isInteger(0),
   drainMs: isNumber(0),
+  maxMessageBytes: isInteger(1, 1024 * 1024 * 1024),
 }
 
 const topicRules: Rules = { history: isInteger(0, 10_000_000) }

@@ -1,7 +1,7 @@
 /**
  * All topics of a broker: made on first use, with the settings that their names match.
  *
- * Floor 4, pure.
+ * Floor 8, pure.
  */
 import { brokerError } from '../shared/errors.ts'
 import { checkTopic, compareSpecificity, isPattern, matches } from '../shared/topic-name.ts'
@@ -19,9 +19,11 @@ export class Topics {
   readonly #settings: TopicsSettings
   /** Most specific first. */
   readonly #patterns: ReadonlyArray<readonly [pattern: string, options: TopicOptions]>
+  readonly #epoch: number
   readonly #topics = new Map<string, Topic>()
 
-  constructor(settings: TopicsSettings) {
+  constructor(settings: TopicsSettings, epoch: number) {
+    this.#epoch = epoch
     this.#settings = settings
     this.#patterns = Object.entries(settings.topics).sort(([a], [b]) => compareSpecificity(a, b))
   }
@@ -41,7 +43,7 @@ export class Topics {
     }
     const history = this.#patterns.find(([pattern, { history }]) => history !== undefined && matches(pattern, name))
     const messages = history?.[1].history ?? 0
-    const topic = new Topic(name, messages > 0 ? new MemoryLog(messages, maxHistoryBytes) : undefined)
+    const topic = new Topic(name, this.#epoch, messages > 0 ? new MemoryLog(messages, maxHistoryBytes) : undefined)
     this.#topics.set(name, topic)
     return topic
   }

@@ -5,12 +5,12 @@
  * subscriber walks it. Batches that lie one after the other travel together in one message of the socket layer, a
  * parcel. Numbers are little-endian.
  *
- *   0  u8   1, the kind            20  u32  zero
- *   1  u8   zero                   24  u64  sequence of the first record   (stamped)
+ *   0  u8   1, the kind            20  u32  bytes of options
+ *   1  u8   flags                  24  u64  sequence of the first record   (stamped)
  *   2  u16  bytes of topic         32  u64  position of the first record   (stamped)
  *   4  u16  bytes of producer id   40  u64  time, ms since 1970            (stamped)
  *   6  u16  bytes of sender name   48  u64  producer sequence of the first record
- *   8  u32  bytes of the batch     56  topic, producer id, sender name, then the records
+ *   8  u32  bytes of the batch     56  topic, producer id, sender name, options, then the records
  *  12  u32  number of records
  *  16  u32  epoch (stamped)
  *
@@ -22,6 +22,26 @@ import { brokerError } from './errors.ts'
 export const batchHeaderBytes = 56
 export const recordHeaderBytes = 5
 export const batchKind = 1
+/** An option: type (u8), length (u16), then its value. */
+const optionHeaderBytes = 3
+
+/** Flags of a batch, in byte 1. [BROKER 2.10] */
+export const BatchFlag = {
+  /** Bits 0 and 1: the class. 0 is at most once; the others are acknowledged. */
+  CLASS: 0b11,
+  /** Bits 2 and 3: the lane. 0 is medium. */
+  LANE: 0b1100,
+  /** Records carry their offset from the base. */
+  SPARSE: 1 << 4,
+  COMPRESSED: 1 << 5,
+  /** Part of a transaction. */
+  TRANSACTION: 1 << 6,
+  /** There are options that must be understood: who does not know one of them refuses the batch. */
+  CRITICAL: 1 << 7,
+} as const
+
+/** Types of options that this version understands: none yet. */
+const knownOptions: ReadonlySet<number> = new Set()
 
 export const RecordFlag = {
   /** Attributes (headers, id ...) lie before the payload, as a msgpack map. */
@@ -87,12 +107,13 @@ export class BatchHeader {
   readonly topicAt: number
   readonly topicEnd: number
   readonly producerEnd: number
-  /** Where the sender name ends and the records begin. */
+  /** Where the sender name ends and the options begin. */
+  readonly optionsAt: number
   readonly recordsAt: number
 
   /** Throws INVALID_BATCH when the header contradicts itself or its surroundings. Records are not looked at. */
   constructor(bytes: Uint8Array, at = 0) {
-    if (bytes.length - at < batchHeaderBytes || bytes[at] !== batchKind || bytes[at + 1] !== 0) {
+    if (bytes.length - at < batchHeaderBytes || bytes[at] !== batchKind) {
       throw brokerError('INVALID_BATCH')
     }
     this.bytes = bytes
@@ -102,12 +123,19 @@ export class BatchHeader {
     this.topicAt = at + batchHeaderBytes
     this.topicEnd = this.topicAt + readU16(bytes, at + 2)
     this.producerEnd = this.topicEnd + readU16(bytes, at + 4)
-    this.recordsAt = this.producerEnd + readU16(bytes, at + 6)
+    this.optionsAt = this.producerEnd + readU16(bytes, at + 6)
+    this.recordsAt = this.optionsAt + readU32(bytes, at + 20)
     const room = this.end - this.recordsAt
     const isEmpty = this.topicEnd === this.topicAt || this.count === 0
     if (isEmpty || this.end > bytes.length || this.count * recordHeaderBytes > room) {
       throw brokerError('INVALID_BATCH', 'The lengths or the number of records of a batch do not fit its size.')
     }
+    if ((this.flags & BatchFlag.CRITICAL) !== 0) this.#mustKnowOptions()
+  }
+
+  /** See `BatchFlag`. */
+  get flags(): number {
+    return this.bytes[this.at + 1] as number
   }
 
   get topic(): string {
@@ -119,7 +147,7 @@ export class BatchHeader {
   }
 
   get sender(): string {
-    return decodeText(this.bytes, this.producerEnd, this.recordsAt)
+    return decodeText(this.bytes, this.producerEnd, this.optionsAt)
   }
 
   get epoch(): number {
@@ -140,6 +168,17 @@ export class BatchHeader {
 
   get producerSeq(): number {
     return readU64(this.bytes, this.at + 48)
+  }
+
+  /** Throws INVALID_BATCH when an option is one that this version does not know, or is cut off. */
+  #mustKnowOptions(): void {
+    for (let at = this.optionsAt; at < this.recordsAt; ) {
+      const type = this.bytes[at] as number
+      if (at + optionHeaderBytes > this.recordsAt || !knownOptions.has(type)) {
+        throw brokerError('INVALID_BATCH', `A batch needs option ${type}, which this version does not know.`)
+      }
+      at += optionHeaderBytes + readU16(this.bytes, at + 1)
+    }
   }
 }
 

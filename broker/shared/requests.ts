@@ -1,37 +1,40 @@
 /**
- * What client and broker say to each other besides batches: requests, their answers, and notices of gaps.
+ * What a client asks of a broker. One byte of kind, then a msgpack map. Everything received is judged here. [BROKER 3]
  *
- * Floor 2, pure. One byte of kind, then msgpack. Everything received is judged here. [BROKER 3]
+ * Floor 4, pure.
  */
-import { batchKind } from './batch.ts'
-import { decodeValue, encodeValue } from './codec.ts'
 import { brokerError } from './errors.ts'
-
-/** The first byte of what crosses a broker or subscription channel. */
-export const WireKind = { BATCH: batchKind, REQUEST: 2, GAPS: 3 } as const
-
-/** Messages `first` to `last` of a topic that a subscription did not get. */
-export interface Gap {
-  readonly topic: string
-  readonly first: number
-  readonly last: number
-}
+import { countIfAny, countOf, decodeFields, type Fields, isCount, listOf, textOf } from './fields.ts'
+import { tagged, WireKind } from './gap.ts'
 
 /** Where a subscription begins. */
 export type From =
   | 'new'
   | 'all'
   | { readonly seq: number }
+  /** After a message that was seen, in the life of the topic that it belonged to. */
+  | { readonly after: { readonly seq: number; readonly epoch: number } }
   | { readonly position: number }
   | { readonly time: number }
   | { readonly last: number }
 
+/** How far a topic has been seen. */
+export type SeenTopic = readonly [topic: string, seq: number, epoch: number]
+
 /** What a subscription has seen before it was interrupted. */
 export interface Resume {
+  /** Which life of the broker the position belongs to. */
   readonly epoch: number
   readonly position: number
-  /** Topics and the last sequence seen there. */
-  readonly seen: ReadonlyArray<readonly [topic: string, seq: number]>
+  readonly seen: readonly SeenTopic[]
+}
+
+/** First on every stream: is there a broker, and what does it allow? */
+export interface HelloRequest {
+  readonly op: 'hello'
+  readonly producerId: string
+  /** Names of what the client can do beyond version 1. Those that the broker does not know mean nothing. */
+  readonly features: readonly string[]
 }
 
 export interface SubscribeRequest {
@@ -40,22 +43,13 @@ export interface SubscribeRequest {
   readonly channel: string
   readonly pattern: string
   readonly noEcho: boolean
+  /** What the broker is to hold without credit; it grants less if it does not allow so much. */
   readonly limitMessages: number
   readonly limitBytes: number
+  /** The largest message of a channel that the client takes: what is larger is a gap. */
+  readonly maxMessageBytes: number
   readonly from: From
   readonly resume: Resume | null
-}
-
-export interface SubscribeReply {
-  readonly epoch: number
-  /** Everything after this position is delivered, or told as a gap. */
-  readonly position: number
-  /** Whether everything since the interruption is delivered. True for a new subscription. */
-  readonly recovered: boolean
-  /** What is missing before the first message that is delivered. */
-  readonly gaps: readonly Gap[]
-  /** Topics that exist already, 1 000 at most, and the sequence that the first message delivered of them follows on. */
-  readonly seen: ReadonlyArray<readonly [topic: string, seq: number]>
 }
 
 export interface UnsubscribeRequest {
@@ -66,92 +60,56 @@ export interface UnsubscribeRequest {
 }
 
 export type BrokerRequest =
-  | { readonly op: 'hello' }
+  | HelloRequest
   | SubscribeRequest
   | UnsubscribeRequest
+  /** Answered when all that came before on this stream has been taken or refused. */
   | { readonly op: 'flush' }
-  | { readonly op: 'stats' }
+  /** Answered as soon as something that this client sent one way has been refused. */
+  | { readonly op: 'watch' }
+
+const maxFeatures = 100
 
 export function encodeRequest(request: BrokerRequest): Uint8Array {
   return tagged(WireKind.REQUEST, request)
 }
 
-export function encodeGaps(gaps: readonly Gap[]): Uint8Array {
-  return tagged(
-    WireKind.GAPS,
-    gaps.map(({ topic, first, last }) => [topic, first, last]),
-  )
-}
-
-function tagged(kind: number, value: unknown): Uint8Array {
-  const body = encodeValue(value)
-  const bytes = new Uint8Array(1 + body.length)
-  bytes[0] = kind
-  bytes.set(body, 1)
-  return bytes
-}
-
 /** Throws INVALID_REQUEST. */
 export function decodeRequest(bytes: Uint8Array): BrokerRequest {
-  const request = decodeObject(bytes.subarray(1))
+  const request = decodeFields(bytes.subarray(1))
   switch (request['op']) {
     case 'hello':
+      return { op: 'hello', producerId: String(request['producerId'] ?? ''), features: featuresOf(request) }
     case 'flush':
-    case 'stats':
+    case 'watch':
       return { op: request['op'] }
     case 'unsubscribe':
-      return { op: 'unsubscribe', channel: text(request, 'channel'), drain: request['drain'] === true }
+      return { op: 'unsubscribe', channel: textOf(request, 'channel'), drain: request['drain'] === true }
     case 'subscribe':
-      return {
-        op: 'subscribe',
-        channel: text(request, 'channel'),
-        pattern: text(request, 'pattern'),
-        noEcho: request['noEcho'] === true,
-        limitMessages: count(request, 'limitMessages'),
-        limitBytes: count(request, 'limitBytes'),
-        from: decodeFrom(request['from']),
-        resume: decodeResume(request['resume']),
-      }
+      return decodeSubscribe(request)
     default:
       throw brokerError('INVALID_REQUEST', `The request is ${JSON.stringify(request['op'])?.slice(0, 50)}.`)
   }
 }
 
-/** Throws INVALID_REQUEST. */
-export function decodeGaps(bytes: Uint8Array): Gap[] {
-  return listOf(decodeValue(bytes.subarray(1)), (gap) => {
-    const [topic, first, last] = Array.isArray(gap) ? gap : []
-    return gapOf(topic, first, last)
-  })
+function decodeSubscribe(request: Fields): SubscribeRequest {
+  return {
+    op: 'subscribe',
+    channel: textOf(request, 'channel'),
+    pattern: textOf(request, 'pattern'),
+    noEcho: request['noEcho'] === true,
+    limitMessages: countOf(request, 'limitMessages'),
+    limitBytes: countOf(request, 'limitBytes'),
+    maxMessageBytes: countIfAny(request, 'maxMessageBytes', Number.MAX_SAFE_INTEGER),
+    from: decodeFrom(request['from']),
+    resume: decodeResume(request['resume']),
+  }
 }
 
-function gapOf(topic: unknown, first: unknown, last: unknown): Gap {
-  const isGap = typeof topic === 'string' && isCount(first) && isCount(last) && first <= last
-  if (!isGap) throw brokerError('INVALID_REQUEST', 'A notice names what is no gap.')
-  return { topic, first, last }
-}
-
-export function encodeReply(reply: unknown): Uint8Array {
-  return encodeValue(reply)
-}
-
-/** Throws INVALID_REQUEST. */
-export function decodeSubscribeReply(bytes: Uint8Array): SubscribeReply {
-  const fields = decodeObject(bytes)
-  const [epoch, position] = [count(fields, 'epoch'), count(fields, 'position')]
-  const gaps = listOf(fields['gaps'], (gap) => {
-    const { topic, first, last } = (gap ?? {}) as Partial<Gap>
-    return gapOf(topic, first, last)
-  })
-  return { epoch, position, recovered: fields['recovered'] === true, gaps, seen: seenOf(fields['seen']) }
-}
-
-type Fields = Record<string, unknown>
-
-function decodeObject(bytes: Uint8Array): Fields {
-  const value = decodeValue(bytes)
-  if (typeof value !== 'object' || value === null) throw brokerError('INVALID_REQUEST')
-  return value as Fields
+/** Feature lists come from newer peers too: what is no text in them, or too much, is passed over. */
+export function featuresOf(fields: Fields): string[] {
+  const list = fields['features']
+  return Array.isArray(list) ? list.slice(0, maxFeatures).filter((name) => typeof name === 'string') : []
 }
 
 function decodeFrom(value: unknown): From {
@@ -160,41 +118,25 @@ function decodeFrom(value: unknown): From {
   for (const key of ['seq', 'position', 'time', 'last'] as const) {
     if (isCount(fields[key])) return { [key]: fields[key] } as unknown as From
   }
+  const after = fields['after']
+  if (typeof after === 'object' && after !== null) {
+    return { after: { seq: countOf(after as Fields, 'seq'), epoch: countOf(after as Fields, 'epoch') } }
+  }
   throw brokerError('INVALID_REQUEST', 'A subscription does not say where it begins.')
 }
 
 function decodeResume(value: unknown): Resume | null {
   if (value === null || value === undefined) return null
-  const fields = value as Fields
   if (typeof value !== 'object') throw brokerError('INVALID_REQUEST')
-  return { epoch: count(fields, 'epoch'), position: count(fields, 'position'), seen: seenOf(fields['seen']) }
+  const fields = value as Fields
+  return { epoch: countOf(fields, 'epoch'), position: countOf(fields, 'position'), seen: seenOf(fields['seen']) }
 }
 
-function seenOf(value: unknown): Resume['seen'] {
-  return listOf(value, (pair) => {
-    const [topic, seq] = Array.isArray(pair) ? pair : []
-    if (typeof topic !== 'string' || !isCount(seq)) throw brokerError('INVALID_REQUEST')
-    return [topic, seq] as const
+/** Throws INVALID_REQUEST. */
+export function seenOf(value: unknown): SeenTopic[] {
+  return listOf(value, (entry) => {
+    const [topic, seq, epoch] = Array.isArray(entry) ? entry : []
+    if (typeof topic !== 'string' || !isCount(seq) || !isCount(epoch)) throw brokerError('INVALID_REQUEST')
+    return [topic, seq, epoch] as const
   })
-}
-
-function listOf<T>(value: unknown, judge: (item: unknown) => T): T[] {
-  if (!Array.isArray(value)) throw brokerError('INVALID_REQUEST', 'What should be a list is none.')
-  return value.map(judge)
-}
-
-function text(fields: Fields, name: string): string {
-  const value = fields[name]
-  if (typeof value !== 'string') throw brokerError('INVALID_REQUEST', `The field ${name} is no text.`)
-  return value
-}
-
-function count(fields: Fields, name: string): number {
-  const value = fields[name]
-  if (!isCount(value)) throw brokerError('INVALID_REQUEST', `The field ${name} is no whole number.`)
-  return value
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }

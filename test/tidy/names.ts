@@ -8,7 +8,7 @@ import { inOrder, type Node, type Source, walk } from './source.ts'
 export function unreadOptions(sources: readonly Source[]): string[] {
   const files = inPackages(sources)
   return files
-    .filter((source) => source.path === `${source.folder}/options.ts`)
+    .filter((source) => source.path.endsWith('/options.ts'))
     .flatMap((options) => {
       const read = new Set<string>()
       for (const source of files) {

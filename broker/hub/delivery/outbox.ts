@@ -1,13 +1,13 @@
 /**
  * What the broker holds for one subscription that has no credit.
  *
- * Floor 5. With credit a batch goes straight through and nothing is kept. Without, batches wait up to the limit; then
+ * Floor 9. With credit a batch goes straight through and nothing is kept. Without, batches wait up to the limit; then
  * the oldest messages go, and a notice of the gap takes their place, before anything later. One subscription's outbox
  * never waits for another's.
  */
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type Consumer, maxFrameBytes } from '#socket/client'
-import { encodeGaps, type Gap } from '../../shared/requests.ts'
+import { encodeGaps, type TopicGap } from '../../shared/gap.ts'
 import type { Parcel } from './parcel.ts'
 import { type OutboxLimit, Pending } from './pending.ts'
 
@@ -53,7 +53,7 @@ export class Outbox {
   }
 
   /** Messages that the subscription is to be told about as missing, before what is offered next. */
-  miss(gap: Gap): void {
+  miss(gap: TopicGap): void {
     this.#wait().miss(gap)
   }
 

@@ -1,7 +1,7 @@
 /**
  * Slows publishers down to what a subscriber that keeps reading can take, and to nothing slower.
  *
- * Floor 6. When a batch goes into an outbox that is pressed, its publisher's credit for it is held back until the
+ * Floor 10. When a batch goes into an outbox that is pressed, its publisher's credit for it is held back until the
  * outbox is relieved. An outbox that has forwarded nothing between two checks is stalled: until it has caught up it
  * holds nobody back, so a subscriber that sleeps or hangs costs the others one short pause at most; what it cannot take
  * is dropped at its limit, as a gap.

@@ -1,11 +1,11 @@
 /**
  * Stamped batches on their way to any number of subscriptions, in one message of the socket layer.
  *
- * Floor 3, pure. The batches lie one after the other in the bytes that the publisher sent.
+ * Floor 7, pure. The batches lie one after the other in the bytes that the publisher sent.
  */
 import { slice } from '#base/bytes'
 import { BatchHeader, withoutFirst } from '../../shared/batch.ts'
-import type { Gap } from '../../shared/requests.ts'
+import type { TopicGap } from '../../shared/gap.ts'
 
 export class Parcel {
   /** Messages in all its batches. */
@@ -33,18 +33,18 @@ export class Parcel {
    * Drops the first `count` messages: what is missing then, and what is left, if anything. Where the records of a batch
    * are not what its header says, which nobody has looked at before, all of that batch is dropped.
    */
-  without(count: number): { readonly gaps: readonly Gap[]; readonly rest: Parcel | undefined } {
+  without(count: number): { readonly gaps: readonly TopicGap[]; readonly rest: Parcel | undefined } {
     const bytes = this.#bytes
-    const gaps: Gap[] = []
+    const gaps: TopicGap[] = []
     let left = this.count
     let at = 0
     while (left > this.count - count) {
       const header = new BatchHeader(bytes, at)
-      const { topic, seq, end } = header
+      const { topic, seq, end, epoch } = header
       const excess = left - (this.count - count)
       const tail = excess < header.count ? withoutFirst(header, excess) : undefined
       const dropped = tail ? excess : header.count
-      gaps.push({ topic, first: seq, last: seq + dropped - 1 })
+      gaps.push({ topic, first: seq, last: seq + dropped - 1, epoch })
       left -= dropped
       at = end
       if (tail === undefined) continue

@@ -1,11 +1,11 @@
 /**
  * What waits for credit in an outbox: parcels, and the gaps of what was dropped to keep its limit.
  *
- * Floor 4, pure.
+ * Floor 8, pure.
  */
 import { Fifo } from '#base/fifo'
 import { SmallMap } from '#base/small-map'
-import type { Gap } from '../../shared/requests.ts'
+import type { TopicGap } from '../../shared/gap.ts'
 import type { Parcel } from './parcel.ts'
 
 export interface OutboxLimit {
@@ -22,7 +22,7 @@ const pressedPart = 1 / 16
 export class Pending {
   readonly #limit: OutboxLimit
   readonly #parcels = new Fifo<Parcel>()
-  readonly #gaps = new SmallMap<string, Gap>()
+  readonly #gaps = new SmallMap<string, TopicGap>()
   #messages = 0
   #bytes = 0
 
@@ -58,9 +58,10 @@ export class Pending {
   }
 
   /** Messages that are missing before whatever waits. Joined with what was missing of the topic before. */
-  miss(gap: Gap): void {
-    const { topic, first, last } = gap
-    this.#gaps.set(topic, { topic, first: this.#gaps.get(topic)?.first ?? first, last })
+  miss(gap: TopicGap): void {
+    const { topic, first, last, epoch } = gap
+    const known = this.#gaps.get(topic)
+    this.#gaps.set(topic, { topic, first: known?.epoch === epoch ? known.first : first, last, epoch })
   }
 
   /** Takes the oldest parcel; there is one. */
@@ -72,7 +73,7 @@ export class Pending {
   }
 
   /** Takes the oldest gaps, so many at most. */
-  takeGaps(most: number): readonly Gap[] {
+  takeGaps(most: number): readonly TopicGap[] {
     const gaps = this.#gaps.values().slice(0, most)
     for (const { topic } of gaps) this.#gaps.delete(topic)
     return gaps

@@ -1,7 +1,7 @@
 /**
  * A subscription as the broker sees it: a pattern, a channel, and what waits for it.
  *
- * Floor 6.
+ * Floor 10.
  */
 import type { Consumer, PeerInfo } from '#socket/client'
 import type { SubscribeRequest } from '../../shared/requests.ts'

@@ -1,7 +1,7 @@
 /**
  * The history of one topic, in memory: its latest batches, bounded in messages and bytes.
  *
- * Floor 2, pure. Batches are kept as they are; only the oldest is cut to the exact number when it is read.
+ * Floor 6, pure. Batches are kept as they are; only the oldest is cut to the exact number when it is read.
  */
 import { Fifo } from '#base/fifo'
 import { BatchHeader, withoutFirst } from '../../shared/batch.ts'

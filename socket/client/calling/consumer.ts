@@ -23,6 +23,7 @@ import type { Stream } from '../../stream/stream.ts'
 import { isChannelId, type Open } from '../../wire/control-frames.ts'
 import { decodeFailure } from '../../wire/failure.ts'
 import { Flag, maxFrameBytes } from '../../wire/frame.ts'
+import type { PeerInfo } from '../../wire/peer.ts'
 import { openedAlone } from '../connect.ts'
 import type { Session } from '../session.ts'
 import { Call, Post } from './calls.ts'
@@ -92,6 +93,11 @@ export class Consumer implements AsyncDisposable {
   /** @internal */
   get open(): Open {
     return { role: 'consumer', channelId: this.channelId, shared: true }
+  }
+
+  /** Who provides: one entry for each Provider that this Consumer is joined with. */
+  get peers(): readonly PeerInfo[] {
+    return this.#streams.map(({ peer }) => peer)
   }
 
   /** Providers that this Consumer is joined with. */

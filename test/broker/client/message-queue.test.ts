@@ -5,7 +5,7 @@ import { ReceivedBatch } from '../../../broker/client/message.ts'
 import { MessageQueue } from '../../../broker/client/message-queue.ts'
 import type { Overflow } from '../../../broker/client/options.ts'
 import { BatchHeader } from '../../../broker/shared/batch.ts'
-import type { Gap } from '../../../broker/shared/requests.ts'
+import type { Gap } from '../../../broker/shared/gap.ts'
 import { lying, numbered } from '../shared/batches.ts'
 
 let gaps: Gap[] = []
