@@ -2,7 +2,7 @@
  * The package as its users get it: packed, installed in an empty project, run with plain node, compiled against.
  */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
 import { absent } from './absent.ts'
 import { installedProject, type Project, RegistryAbsent } from './package/tarball.ts'
@@ -111,7 +111,8 @@ describe('the package', { timeout: 60_000 }, () => {
     const other = files.filter(
       (path) =>
         !/^(package\.json|LICENSE|(README|CHANGELOG|(socket|broker)\/PROTOCOL)\.md|docs\/.*)$/.test(path) &&
-        !/^dist\/(base|socket|broker)\/.*\.(js|d\.ts)$/.test(path),
+        !/^dist\/(base|socket|broker)\/.*\.(js|d\.ts)(\.map)?$/.test(path) &&
+        !/^(base|socket|broker|examples)\/.*\.(ts|md)$/.test(path),
     )
     expect(other).toEqual([])
   })
@@ -120,12 +121,45 @@ describe('the package', { timeout: 60_000 }, () => {
     const files = project(context).files()
     const path = join(project(context).path, 'node_modules/signalbox/package.json')
     const { exports, imports } = JSON.parse(readFileSync(path, 'utf8')) as Record<string, Record<string, unknown>>
-    // The condition for working on Signalbox itself leads to sources, which are not shipped.
-    const text = JSON.stringify({ exports, imports }, (key, value) => (key === 'signalbox-source' ? undefined : value))
+    const text = JSON.stringify({ exports, imports })
     const targets = [...text.matchAll(/"\.\/([^"]*\.[a-z]+)"(?!:)/g)].map((match) => match[1])
     expect(targets).toContain('dist/broker/index.js')
     // A pattern leads to every file of a folder.
     expect(files).toEqual(expect.arrayContaining(targets.filter((target) => !target?.includes('*'))))
+  })
+
+  it('has every source that its maps lead to', (context) => {
+    const files = project(context).files()
+    const maps = files.filter((path) => path.endsWith('.map'))
+    expect(maps.length).toBeGreaterThan(100)
+    for (const path of maps) {
+      const map = project(context).read(path)
+      const { sources } = JSON.parse(map) as { sources: string[] }
+      for (const source of sources) expect(files, path).toContain(posix.join(posix.dirname(path), source))
+    }
+  })
+
+  it('has every file that its pages link to', (context) => {
+    const files = project(context).files()
+    for (const path of files.filter((each) => each.endsWith('.md'))) {
+      const links = [
+        ...project(context)
+          .read(path)
+          .matchAll(/\]\((?!https?:|#)([^)#\s]+)/g),
+      ].map(([, link = '']) => link)
+      for (const link of links) {
+        const target = posix.join(posix.dirname(path), link).replace(/\/$/, '')
+        expect(
+          files.some((each) => each === target || each.startsWith(`${target}/`)),
+          `${path}: ${link}`,
+        ).toBe(true)
+      }
+    }
+  })
+
+  it('runs nothing when it is installed', (context) => {
+    const { scripts = {} } = JSON.parse(project(context).read('package.json')) as { scripts?: Record<string, string> }
+    expect(Object.keys(scripts).filter((name) => /^(pre|post)?(install|prepare)$/.test(name))).toEqual([])
   })
 
   it('publishes and receives a message in plain node, and lets the process end', async (context) => {

@@ -4,7 +4,7 @@
  * Everything happens in a temporary folder on a copy of the sources, so that runs side by side cannot meet in dist/.
  */
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -20,6 +20,8 @@ export interface Project {
   node(...args: string[]): Promise<string>
   /** Paths of the files of the installed package. */
   files(): string[]
+  /** Text of one of them. */
+  read(path: string): string
   remove(): void
 }
 
@@ -43,7 +45,7 @@ export async function installedProject(): Promise<Project> {
 
 async function pack(scratch: string): Promise<string> {
   const copy = join(scratch, 'sources')
-  const left = new Set(['.git', 'bench', 'dist', 'examples', 'node_modules', 'test'])
+  const left = new Set(['.git', 'bench', 'dist', 'node_modules', 'test'])
   cpSync(root, copy, { recursive: true, filter: (path) => path === root || !left.has(basename(path)) })
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction')
   await npm(copy, 'run', 'build')
@@ -77,6 +79,7 @@ function project(path: string, scratch: string): Project {
         .filter((entry) => entry.isFile())
         .map((entry) => join(entry.parentPath, entry.name).slice(join(path, 'node_modules/signalbox').length + 1))
         .map((name) => name.replaceAll('\\', '/')),
+    read: (name) => readFileSync(join(path, 'node_modules/signalbox', name), 'utf8'),
     remove: () => rmSync(scratch, { recursive: true, force: true }),
   }
 }
