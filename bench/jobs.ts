@@ -56,11 +56,13 @@ export interface VolleyJob extends Work, Timing {
   readonly size: number
 }
 
-/** Pass `clients` messages, one for each, round a ring of as many clients, each on a connection of its own. */
+/** Pass messages round in a ring of `clients`, each on a connection of its own; or by pairs, back and forth. */
 export interface RingJob extends Work, Timing {
   readonly role: 'ring'
   readonly style: Style
   readonly clients: number
+  /** One message for each pair; in a ring there is one for each client. */
+  readonly inPairs: boolean
   readonly size: number
 }
 

@@ -1,7 +1,7 @@
 /**
  * A ring of clients, each on a connection of its own: whoever gets a message passes it to the next. There are as many
- * messages as clients, so that each is alone where it is and the server has always something to do. After the window
- * they are held where they arrive, and counted.
+ * messages as clients. Those that meet at a client travel on together, the more the longer it lasts; in pairs, with one
+ * message each, none ever meets another. After the window they are held where they arrive, and counted.
  */
 import { adapterNamed } from '../adapters/registry.ts'
 import type { Intake, MemberSide } from '../contract.ts'
@@ -41,12 +41,14 @@ class Ring {
   readonly over: Promise<void>
   readonly #members: MemberSide[] = []
   readonly #size: number
+  readonly #inPairs: boolean
   /** Each message is a lane, and its passes are numbered. */
   readonly #ledger: Ledger
   readonly #passes: number[]
 
   constructor(job: RingJob, line: Line) {
     this.#size = job.size
+    this.#inPairs = job.inPairs
     this.#passes = Array.from({ length: job.clients }, () => 0)
     let isOver: () => void = () => {}
     this.over = new Promise((resolve) => {
@@ -88,7 +90,10 @@ class Ring {
   }
 
   begin(): void {
-    for (const [at, member] of this.#members.entries()) this.#pass(member, this.#topicAfter(at), at)
+    const step = this.#inPairs ? 2 : 1
+    for (let at = 0; at < this.#members.length; at += step) {
+      this.#pass(this.#members[at] as MemberSide, this.#topicAfter(at), at)
+    }
   }
 
   /** Waits for what is still under way. */
@@ -112,6 +117,7 @@ class Ring {
   }
 
   #topicAfter(at: number): string {
+    if (this.#inPairs) return topicOf(at ^ 1)
     return topicOf(at + 1 === this.#passes.length ? 0 : at + 1)
   }
 

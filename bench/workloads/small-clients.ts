@@ -1,6 +1,6 @@
 /**
- * Many clients that each have little to say: a thousand connections, a message on each, and no two of them together.
- * What a message costs on its own is what counts here: the reads and writes, the turns of the loop, and the garbage.
+ * Many clients that each have little to say: a thousand connections, a message here and there. What a message costs on
+ * its own is what counts here: the reads and writes, the turns of the loop, and the garbage.
  */
 import { type Child, withChildren } from '../child.ts'
 import type { Adapter, Style } from '../contract.ts'
@@ -12,12 +12,21 @@ import { longWarmUp, type Measurement, patienceMs, type Workload } from './workl
 const size = 128
 const clients = 1_000
 
-/** `isBusy`: another process takes one core meanwhile. */
-export function smallClients(name: string, title: string, isBusy: boolean): Workload {
+export interface SmallClients {
+  readonly name: string
+  readonly title: string
+  /** They write to each other by twos, and not round a ring, where messages gather. */
+  readonly inPairs: boolean
+  /** Another process takes one core meanwhile. */
+  readonly isBusy: boolean
+}
+
+export function smallClients({ name, title, inPairs, isBusy }: SmallClients): Workload {
   async function measure(adapter: Adapter, style: Style, given: Timing): Promise<Measurement> {
     const timing = longWarmUp(given)
     const service = await startService(adapter)
-    const ring: Job = { role: 'ring', adapter: adapter.name, url: service.url, style, clients, size, ...timing }
+    const work = { adapter: adapter.name, url: service.url, style, ...timing }
+    const ring: Job = { role: 'ring', ...work, clients, inPairs, size }
     const spinning: readonly Job[] = isBusy ? [{ role: 'spin' }] : []
     try {
       return await withChildren([ring], (members) =>
