@@ -47,6 +47,9 @@ export interface SubscribeSide extends Closable {
   complaint?(): string | undefined
 }
 
+/** A client that does both on one connection. */
+export interface MemberSide extends SubscribeSide, Pick<PublishSide, 'post'> {}
+
 export interface RequestSide extends Closable {
   /** Asks the one responder. Payloads that are under way at once differ in their first eight bytes. */
   request(payload: Uint8Array): Promise<Uint8Array>
@@ -84,6 +87,7 @@ export interface Adapter {
   /** Left out where the product, or the control row, has no such thing. */
   readonly publisher?: (url: string) => Promise<PublishSide>
   readonly subscriber?: (url: string) => Promise<SubscribeSide>
+  readonly member?: (url: string) => Promise<MemberSide>
   readonly requester?: (url: string) => Promise<RequestSide>
   /** Answers every request with its own payload. */
   readonly responder?: (url: string) => Promise<Closable>

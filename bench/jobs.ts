@@ -56,6 +56,21 @@ export interface VolleyJob extends Work, Timing {
   readonly size: number
 }
 
+/** Pass messages round in a ring of `clients`, each on a connection of its own; or by pairs, back and forth. */
+export interface RingJob extends Work, Timing {
+  readonly role: 'ring'
+  readonly style: Style
+  readonly clients: number
+  /** One message for each pair; in a ring there is one for each client. */
+  readonly inPairs: boolean
+  readonly size: number
+}
+
+/** Take a processor, for whoever is measured meanwhile. */
+export interface SpinJob {
+  readonly role: 'spin'
+}
+
 /** Hold idle subscriptions, each on a connection of its own: `first` of them, then on 'go' `more`. */
 export interface IdleJob extends Work {
   readonly role: 'idle'
@@ -70,4 +85,14 @@ export interface MatchJob {
   readonly subscriptions: number
 }
 
-export type Job = ServeJob | PublishJob | ReceiveJob | RequestJob | RespondJob | VolleyJob | IdleJob | MatchJob
+export type Job =
+  | ServeJob
+  | PublishJob
+  | ReceiveJob
+  | RequestJob
+  | RespondJob
+  | VolleyJob
+  | RingJob
+  | SpinJob
+  | IdleJob
+  | MatchJob

@@ -22,6 +22,10 @@ async function perform(): Promise<void> {
       return (await import('./roles/respond.ts')).respond(job, line)
     case 'volley':
       return (await import('./roles/volley.ts')).volley(job, line)
+    case 'ring':
+      return (await import('./roles/ring.ts')).ring(job, line)
+    case 'spin':
+      return (await import('./roles/spin.ts')).spin(line)
     case 'idle':
       return (await import('./roles/idle.ts')).idle(job, line)
     case 'match':

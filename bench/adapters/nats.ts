@@ -1,5 +1,5 @@
 /** NATS, with its own client: publishes in chunks, each followed by a flush, two chunks under way. */
-import type { Adapter, Closable, Feed, Intake, PublishSide, RequestSide, Style, SubscribeSide } from '../contract.ts'
+import type { Adapter, Closable, Feed, Intake, MemberSide, PublishSide, RequestSide, Style } from '../contract.ts'
 import { loadPeer } from '../peers/load.ts'
 
 const requestSubject = 'bench.request'
@@ -57,9 +57,12 @@ async function publisher(url: string): Promise<PublishSide> {
   }
 }
 
-async function subscriber(url: string): Promise<SubscribeSide> {
+async function member(url: string): Promise<MemberSide> {
   const nats = await connection(url)
   return {
+    post(topic: string, payload: Uint8Array) {
+      nats.publish(topic, payload)
+    },
     async subscribe(patterns: readonly string[], style: Style, intake: Intake) {
       for (const pattern of patterns) {
         if (style === 'callback') nats.subscribe(pattern, { callback: (_error, message) => intake.take(message.data) })
@@ -106,7 +109,8 @@ export const nats: Adapter = {
     url: (port) => `nats://127.0.0.1:${port}`,
   },
   publisher,
-  subscriber,
+  subscriber: member,
+  member,
   requester,
   responder,
 }

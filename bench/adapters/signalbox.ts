@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import type { Message, Subscription } from 'signalbox'
 import * as broker from 'signalbox'
 import * as socket from 'signalbox/socket'
-import type { Adapter, Closable, Feed, Intake, PublishSide, RequestSide, Style, SubscribeSide } from '../contract.ts'
+import type { Adapter, Closable, Feed, Intake, MemberSide, PublishSide, RequestSide, Style } from '../contract.ts'
 
 const channel = '5167a1b0-0000-4000-8000-00000000be4c'
 /** Publishes that are awaited together, as the other clients' flushes are: the last one, for order is kept. */
@@ -43,10 +43,13 @@ async function publisher({ broker }: Build, url: string): Promise<PublishSide> {
   }
 }
 
-async function subscriber({ broker }: Build, url: string): Promise<SubscribeSide> {
+async function member({ broker }: Build, url: string): Promise<MemberSide> {
   const client = await broker.connect(url)
   const subscriptions: Subscription[] = []
   return {
+    post(topic: string, payload: Uint8Array) {
+      void client.publish(topic, payload)
+    },
     async subscribe(patterns: readonly string[], style: Style, intake: Intake) {
       subscriptions.push(...(await Promise.all(patterns.map((pattern) => client.subscribe(pattern)))))
       for (const subscription of subscriptions) void receive(subscription, style, intake)
@@ -92,7 +95,8 @@ function adapterOf(name: string, build: Build): Adapter {
     styles: ['for await', 'batches', 'callback'],
     server: { kind: 'node', start: async () => (await build.broker.Broker.listen()).url },
     publisher: (url) => publisher(build, url),
-    subscriber: (url) => subscriber(build, url),
+    subscriber: (url) => member(build, url),
+    member: (url) => member(build, url),
     requester: (url) => requester(build, url),
     responder: (url) => responder(build, url),
   }

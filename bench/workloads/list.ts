@@ -4,6 +4,7 @@ import { idleSubscribers } from './idle-subscribers.ts'
 import { lonePublish } from './lone-publish.ts'
 import { matching } from './matching.ts'
 import { requests } from './requests.ts'
+import { smallClients } from './small-clients.ts'
 import type { Workload } from './workload.ts'
 
 const kib = 1024
@@ -34,6 +35,23 @@ export const workloads: readonly Workload[] = [
   requests('request', 'request and reply, one at a time, 128 B', 1),
   requests('request-100', 'request and reply, 100 outstanding, 128 B', 100),
   lonePublish,
+  ...[false, true].flatMap((isBusy) => {
+    const [suffix, circumstance] = isBusy ? ['-busy', ', one core taken'] : ['', '']
+    return [
+      smallClients({
+        name: `small-clients${suffix}`,
+        title: `1,000 clients and messages in a ring, 128 B${circumstance}`,
+        inPairs: false,
+        isBusy,
+      }),
+      smallClients({
+        name: `small-pairs${suffix}`,
+        title: `1,000 clients, a message between each two, 128 B${circumstance}`,
+        inPairs: true,
+        isBusy,
+      }),
+    ]
+  }),
   idleSubscribers,
   matching('matching-1k', 'a topic among 1,000 subscriptions', 1_000),
   matching('matching-100k', 'a topic among 100,000 subscriptions', 100_000),
