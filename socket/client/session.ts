@@ -111,9 +111,10 @@ export class Session implements ConnectionOwner {
     this.#attempt = 0
     this.#rejections = 0
     this.trouble = undefined
-    this.#ends.openAll(connection)
     this.#first.resolve()
-    this.#tell({ type: 'connected' })
+    this.#ends.openAll(connection)
+    // In the same process an end may have been taken by now, and its owner may have closed all this.
+    if (!this.isClosed) this.#tell({ type: 'connected' })
   }
 
   opened(number: number): void {

@@ -1,8 +1,9 @@
 /** A link that was closed stays closed, whatever was on its way to it. */
-import { type Identity, Link, type LinkEvent, Server } from 'signalbox/socket'
+import { type Identity, Link, type LinkEvent, newId, Server } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
 import { Kind } from '../../../socket/wire/frame.ts'
-import { failure } from '../tools/house.ts'
+import { failure, House } from '../tools/house.ts'
+import { TcpProxy } from '../tools/proxy.ts'
 import { ScriptedServer } from '../tools/scripted-server.ts'
 import { turns, until } from '../tools/until.ts'
 
@@ -53,6 +54,23 @@ describe('a link that was closed', () => {
     await turns(20)
     expect([link.isOpen, events, server.connections.length]).toEqual([false, ['closed'], 1])
     expect(server.last.frames.map(({ kind }) => kind)).toEqual([Kind.HELLO])
+  })
+
+  it('by whoever is told that a stream is lost does not come back', async () => {
+    await using house = await House.open('tcp')
+    await using proxy = await TcpProxy.to(house.server.url)
+    const provider = await (await house.link()).provider(newId())
+    const events: string[] = []
+    const options = { reconnect: { minMs: 1, maxMs: 2 }, observe: ({ type }: LinkEvent) => void events.push(type) }
+    const link = await Link.connect(proxy.url, options)
+    const observe = (providers: number): void => {
+      if (providers === 0) void link.close()
+    }
+    await link.consumer(provider.channelId, { observe })
+    proxy.cut()
+    expect(await link.closed).toBeUndefined()
+    await turns(20)
+    expect([link.isOpen, events, proxy.accepted]).toEqual([false, ['connected', 'closed'], 1])
   })
 
   it('while it was being dialled destroys what comes of that', async () => {
