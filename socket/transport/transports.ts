@@ -23,6 +23,7 @@ export function dialOf(url: unknown, own: Transports = {}): Dial {
   const dial = scheme === undefined ? undefined : Object.hasOwn(own, scheme) ? own[scheme] : known.get(scheme)
   if (dial !== undefined) return dial
   const given = typeof url === 'string' ? JSON.stringify(url.slice(0, 200)) : `of type ${typeof url}`
-  const schemes = [...new Set([...known.keys(), ...Object.keys(own)])].map((each) => `'${each}:'`).join(', ')
-  throw socketError('INVALID_OPTION', `The address is ${given}; expected one that begins with ${schemes}.`)
+  const schemes = [...new Set([...known.keys(), ...Object.keys(own)])].map((each) => `'${each}:'`)
+  const expected = schemes.length > 0 ? `expected one that begins with ${schemes.join(', ')}` : 'no transport is known'
+  throw socketError('INVALID_OPTION', `The address is ${given}; ${expected}.`)
 }
