@@ -17,8 +17,12 @@ import { encodeHello } from '../wire/control-frames.ts'
 import { Connection, type ConnectionOwner, type Dialling } from './connection.ts'
 import { type End, Ends } from './ends.ts'
 
-/** Times in a row that a link which was welcomed before may be told UNAUTHENTICATED: whoever knows it may be away. */
+/**
+ * A link that was welcomed before is told UNAUTHENTICATED so many times in a row, and for so long, before it believes it:
+ * whoever knows it may be away for a moment.
+ */
 const maxRejections = 10
+const rejectedForMs = 10_000
 
 export class Session implements ConnectionOwner {
   readonly settings: LinkSettings
@@ -47,6 +51,7 @@ export class Session implements ConnectionOwner {
   /** Waits since a connection last lasted: a server that welcomes and drops at once is not to be asked at once again. */
   #waits = 0
   #rejections = 0
+  #rejectedSince = 0
   #stopWaiting: Cancel = () => {}
 
   /** Throws INVALID_OPTION for credentials that cannot be sent. */
@@ -180,8 +185,9 @@ export class Session implements ConnectionOwner {
   #isFinal(cause: Error): boolean {
     if (!isTerminal(cause)) return false
     if (!(cause instanceof SignalboxError) || cause.code !== 'UNAUTHENTICATED') return true
-    this.#rejections++
-    return this.#rejections > maxRejections
+    const now = this.settings.clock.monotonic()
+    if (this.#rejections++ === 0) this.#rejectedSince = now
+    return this.#rejections > maxRejections && now - this.#rejectedSince >= rejectedForMs
   }
 
   /** Lets go of the connection first, then settles, then tells: who is told may do anything. */

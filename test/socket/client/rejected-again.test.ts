@@ -1,5 +1,5 @@
 /** Links that came back and were not let in, for whoever knows them may be away for a moment. */
-import { Link, type LinkEvent } from 'signalbox/socket'
+import { Link, type LinkEvent, systemClock } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
 import type { SocketErrorCode } from '../../../base/errors.ts'
 import { Kind } from '../../../socket/wire/frame.ts'
@@ -28,9 +28,20 @@ describe('a link that was welcomed before', () => {
     expect(server.connections.length).toBe(12)
   })
 
-  it('believes the eleventh', async () => {
+  it('does not believe it, however often it is told, before ten seconds have passed', async () => {
+    const server = dismissing('UNAUTHENTICATED', 30)
+    const clock = { ...systemClock, monotonic: () => 0 }
+    await using link = await Link.connect(server.url, { ...server.reach, clock })
+    server.last.port.destroy()
+    await until('it is back', () => link.isOpen && server.connections.length > 1)
+    expect(server.connections.length).toBe(32)
+  })
+
+  it('believes the eleventh after that', async () => {
     const server = dismissing('UNAUTHENTICATED', 11)
-    const link = await Link.connect(server.url, server.reach)
+    let now = 0
+    const clock = { ...systemClock, monotonic: () => (now += 10_000) }
+    const link = await Link.connect(server.url, { ...server.reach, clock })
     server.last.port.destroy()
     expect(await link.closed).toMatchObject({ code: 'UNAUTHENTICATED' })
     expect(server.connections.length).toBe(12)
