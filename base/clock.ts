@@ -41,12 +41,18 @@ let turnCalls: (() => void)[] = []
 let isTurning = false
 
 /**
- * Runs what was asked for, and once more what that asked for: a publish that is packed at the end of the turn is sent
- * at the end of the same turn. What is asked for after that has to wait, so that input gets its chance.
+ * As far as a publish goes within one program: it is packed, goes to the server, to the broker, is packed there, and
+ * goes by the server to the subscriber, each time at the end of a turn.
+ */
+const maxPasses = 8
+
+/**
+ * Runs what was asked for, then what that asked for, and so on: what goes through several hands of one program is
+ * through at the end of the same turn. What is asked for after that has to wait, so that input gets its chance.
  */
 function endTurn(): void {
   isTurning = true
-  for (let pass = 0; pass < 2 && turnCalls.length > 0; pass++) {
+  for (let pass = 0; pass < maxPasses && turnCalls.length > 0; pass++) {
     const calls = turnCalls
     turnCalls = []
     for (const call of calls) guarded(call)

@@ -21,6 +21,8 @@ export interface Port {
   readonly transport: string
   /** The peer's address, '' where it has none. */
   readonly address: string
+  /** Payloads up to so many bytes are copied by `send`; longer ones it keeps as they are until they are out. */
+  readonly copies: number
   /** Bytes received so far; liveness is judged by it. */
   readonly received: number
   /** Whether a frame has begun to arrive and is not complete. */
