@@ -5,7 +5,8 @@
  * makes no objects. It has no bound of its own: those who fill it are bounded by credit, and it is emptied each turn.
  */
 import { none } from '#base/bytes'
-import { type FrameSink, headerBytes } from '../wire/frame.ts'
+import { headerBytes } from '../wire/frame.ts'
+import type { FrameSink } from './port.ts'
 
 interface Place {
   kind: number

@@ -7,13 +7,13 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../../base/clock.ts'
 import { parseAddress } from '../../../socket/transport/address.ts'
 import { dial } from '../../../socket/transport/node/dial.ts'
-import { type Listener, listen } from '../../../socket/transport/node/listen.ts'
-import type { Port } from '../../../socket/transport/port.ts'
+import { listen } from '../../../socket/transport/node/listen.ts'
+import type { Listener, Port } from '../../../socket/transport/port.ts'
 import { Child } from '../tools/child.ts'
 import { until } from '../tools/until.ts'
 import { certificate } from './certificate.ts'
 
-const settings = { clock: systemClock, handshakeTimeoutMs: 5_000 }
+const settings = { clock: systemClock, handshakeTimeoutMs: 5_000, reserve: () => () => {} }
 const releases: (() => unknown)[] = []
 
 afterEach(async () => {

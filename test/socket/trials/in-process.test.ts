@@ -7,7 +7,7 @@ import { Kind } from '../../../socket/wire/frame.ts'
 import { bytes, House } from '../tools/house.ts'
 import { ManualClock } from '../tools/manual-clock.ts'
 import { Recording } from '../tools/recording.ts'
-import { until } from '../tools/until.ts'
+import { turns, until } from '../tools/until.ts'
 
 describe('services of one program', () => {
   it('that post to each other without end neither fill the stack nor lose a message', async () => {
@@ -100,7 +100,7 @@ describe('whoever watches a server', () => {
       await until('the link is gone', () => server.stats().links === 0)
       expect(server.stats()).toMatchObject({ channels: 0, streams: 0 })
       await server.close()
-      await until('it is told', () => uncaught.length > 0)
+      await turns()
       expect(new Set(uncaught.map(String))).toEqual(new Set(['Error: while watching']))
     } finally {
       process.removeAllListeners('uncaughtException')
