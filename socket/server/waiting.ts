@@ -51,7 +51,7 @@ export class Waiting {
       greediest = linkId
     }
     const others = this.#shares.size - 1
-    if (greediest === undefined || most * others <= (this.#total - most) * 2) return undefined
+    if (greediest === undefined || (others > 0 && most * others <= (this.#total - most) * 2)) return undefined
     // Its share stays, or the others would be judged as if they had filled everything.
     this.barred.add(greediest)
     return greediest
