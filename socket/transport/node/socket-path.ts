@@ -3,8 +3,9 @@
  *
  * Floor 1. Node only.
  */
-import { type BigIntStats, lstatSync, renameSync, rmSync } from 'node:fs'
+import { type BigIntStats, existsSync, lstatSync, renameSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
+import { dirname } from 'node:path'
 import { newId } from '#base/identifier'
 
 /** The system's structure has room for so many bytes of it; a longer path is cut off there without a word. */
@@ -17,8 +18,9 @@ export function pathFault(path: string, error?: Error & { code?: string }): stri
     return `the path has ${bytes} bytes, and a unix socket at most ${maxPathBytes}`
   }
   const { code } = error ?? {}
+  // Of a folder that is not there Node says EACCES too.
+  if (error !== undefined && !existsSync(dirname(path))) return `${code}, its folder does not exist`
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return `${code}, this user may not make a socket there`
-  if (code === 'ENOENT' || code === 'ENOTDIR') return `${code}, its folder does not exist`
   if (code === 'EADDRINUSE') {
     return `${code}, ${isSocket(path) ? 'another server listens there' : 'something that is no socket lies there'}`
   }
