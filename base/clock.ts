@@ -26,7 +26,7 @@ export interface Clock {
   /** At least 0, below 1. */
   random(): number
   /** So many random bytes, for names. The system's are ones that nobody can guess. */
-  randomBytes(count: number): Uint8Array
+  entropy(count: number): Uint8Array
 }
 
 /**
@@ -90,5 +90,5 @@ export const systemClock: Clock = {
     turnCalls.push(call)
   },
   random: () => Math.random(),
-  randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+  entropy: (count) => crypto.getRandomValues(new Uint8Array(count)),
 }

@@ -9,6 +9,6 @@ import { type Clock, systemClock } from './clock.ts'
 const idBytes = 16
 
 /** A new random UUID (version 4, 122 random bits). A clock that is seeded makes the same ones for the same seed. */
-export function newId(clock: Pick<Clock, 'randomBytes'> = systemClock): string {
-  return v4({ random: clock.randomBytes(idBytes) })
+export function newId(clock: Pick<Clock, 'entropy'> = systemClock): string {
+  return v4({ random: clock.entropy(idBytes) })
 }

@@ -1,4 +1,7 @@
-/** The public names of the socket layer. Floor 9. */
+/** The public names of the socket layer. It provides the transports of the operating system. Floor 11. */
+import { socketTransports } from './transport/node/dial.ts'
+import { provideTransports } from './transport/transports.ts'
+
 export { type Cancel, type Clock, systemClock } from '#base/clock'
 export { type ErrorEntry, type ErrorExtras, SignalboxError, socketErrors } from '#base/errors'
 export { newId } from '#base/identifier'
@@ -11,6 +14,7 @@ export type {
   ConsumerOptions,
   LinkEvent,
   LinkOptions,
+  OpenOptions,
   ProviderOptions,
   ReconnectOptions,
   SendOptions,
@@ -21,7 +25,17 @@ export type {
 } from './options.ts'
 export { linkDefaults, linkRules, serverRules } from './options.ts'
 export { type LocalLinkOptions, Server, type ServerStats } from './server/server.ts'
-export type { FrameSink, Listen, ListenAddress, Listener, ListenSettings, Port, PortOwner } from './transport/port.ts'
+export type {
+  Dial,
+  DialSettings,
+  FrameSink,
+  Listen,
+  ListenAddress,
+  Listener,
+  ListenSettings,
+  Port,
+  PortOwner,
+} from './transport/port.ts'
 export {
   type SimulatedPorts,
   type SimulatedSide,
@@ -31,3 +45,5 @@ export {
 export { RemoteError } from './wire/failure.ts'
 export { maxFrameBytes } from './wire/frame.ts'
 export type { Applicant, Identity, LinkInfo, PeerInfo, Role } from './wire/peer.ts'
+
+provideTransports(socketTransports)

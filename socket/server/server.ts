@@ -1,7 +1,7 @@
 /**
  * The server: a switchboard that links connect to.
  *
- * Floor 8. It routes frames by channel and knows nothing of topics.
+ * Floor 10. It routes frames by channel and knows nothing of topics.
  */
 import type { Cancel } from '#base/clock'
 import { type Deferred, deferred, handled } from '#base/deferred'
@@ -116,7 +116,7 @@ export class Server implements AsyncDisposable {
     const { identity, trusted = identity === undefined, ...rest } = options
     const given = checked(identity === undefined ? { trusted } : { identity, trusted })
     const { clock } = this.settings
-    const session = new Session(linkSettings({ clock, ...rest, reconnect: false }), async () => {
+    const session = new Session(linkSettings({ clock, ...rest, reconnect: false }, this.memory), async () => {
       if (this.isClosing) throw socketError('SERVER_CLOSING')
       const [near, far] = joinedPorts(clock)
       this.#accept(far, given)

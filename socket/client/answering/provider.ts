@@ -1,7 +1,7 @@
 /**
  * The answering side of a channel: requests by `for await`, by `receive()`, or pushed to a handler.
  *
- * Floor 6. What arrives waits in one queue, bounded by the windows of the streams it came on: a Provider that does not
+ * Floor 8. What arrives waits in one queue, bounded by the windows of the streams it came on: a Provider that does not
  * read returns no credit, and its Consumers stop.
  */
 
@@ -12,6 +12,7 @@ import { Fifo } from '#base/fifo'
 import { defined, invalid, verify } from '#base/verify'
 import {
   type LinkOptions,
+  type OpenOptions,
   type ProviderOptions,
   providerRules,
   type ServeOptions,
@@ -28,6 +29,9 @@ import { Answering } from './answering.ts'
 import { Inbox } from './inbox.ts'
 import { Request } from './request.ts'
 
+/** `signal` is the link's here. */
+export type ProviderConnectOptions = LinkOptions & ProviderOptions & Pick<OpenOptions, 'timeoutMs'>
+
 /** What a handler may give: the answer, or nothing for a one-way message. */
 export type Answer = Uint8Array | undefined
 
@@ -36,6 +40,7 @@ export type Handler = (request: Request) => Answer | Promise<Answer>
 
 export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /** @internal */ readonly open: Open
+  /** @internal */ readonly yields: boolean
   readonly channelId: string
   /** Messages refused because they were larger than `maxMessageBytes`. */
   refusedMessages = 0
@@ -43,7 +48,6 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   failedMessages = 0
   readonly #session: Session
   readonly #ownsSession: boolean
-  readonly #number: number
   readonly #ready = deferred<void>()
   readonly #inbox: Inbox
   readonly #receivers = new Fifo<Deferred<Request | undefined>>()
@@ -61,19 +65,20 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     if (!isChannelId(channelId)) throw invalid('provider', 'channelId', 'a UUID', channelId)
     this.channelId = channelId
     this.open = { role: 'provider', channelId, shared: options.mode === 'shared' }
+    this.yields = options.whenTaken === 'close'
     this.#session = session
     this.#ownsSession = ownsSession
     this.#inbox = new Inbox(session.settings.maxBufferedBytes)
-    this.#number = session.add(this)
+    session.add(this)
     void handled(this.#ready.promise)
   }
 
   /**
    * A Provider with a connection of its own, which closes with it. Rejects as `Link.connect` and `link.provider` do.
    */
-  static async connect(url: string, channelId: string, options: LinkOptions & ProviderOptions = {}): Promise<Provider> {
-    const { mode, ...linkOptions } = options
-    const own = defined({ mode }) as ProviderOptions
+  static async connect(url: string, channelId: string, options: ProviderConnectOptions = {}): Promise<Provider> {
+    const { mode, whenTaken, ...linkOptions } = options
+    const own = defined({ mode, whenTaken }) as ProviderOptions
     return openedAlone(url, linkOptions, (session) => new Provider(session, channelId, own, true))
   }
 
@@ -144,7 +149,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   async close(): Promise<void> {
     if (!this.#isClosed) {
       for (const stream of [...this.#streams.keys()]) stream.reset(socketError('PROVIDER_CLOSED'))
-      this.#session.remove(this.#number)
+      this.#session.remove(this)
       this.closed(undefined)
     }
     if (this.#ownsSession) await this.#session.close()
@@ -153,7 +158,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /** Takes no new requests, answers those it has (for `timeoutMs` at most, default 5 000), then closes. */
   async drain(options: { readonly timeoutMs?: number } = {}): Promise<void> {
     if (!this.#isClosed && this.#streams.size > 0) {
-      this.#session.remove(this.#number)
+      this.#session.remove(this)
       this.#drained ??= deferred()
       for (const stream of this.#streams.keys()) stream.end()
       const stop = this.#session.settings.clock.after(options.timeoutMs ?? 5_000, this.#drained.resolve, true)

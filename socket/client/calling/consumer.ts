@@ -1,7 +1,7 @@
 /**
  * The calling side of a channel: requests with answers, and one-way messages.
  *
- * Floor 6. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
+ * Floor 8. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
  * unanswered. Without a stream, or without credit, messages wait in order, bounded by `maxBufferedBytes`.
  */
 
@@ -14,6 +14,7 @@ import {
   type ConsumerOptions,
   consumerRules,
   type LinkOptions,
+  type OpenOptions,
   type SendOptions,
   sendRules,
   sendTimeoutMs,
@@ -28,14 +29,16 @@ import { openedAlone } from '../connect.ts'
 import type { Session } from '../session.ts'
 import { Call, Post } from './calls.ts'
 
-/** `observe` is the link's here. */
-export type ConsumerConnectOptions = LinkOptions & Omit<ConsumerOptions, 'observe'>
+/** `observe` and `signal` are the link's here. */
+export type ConsumerConnectOptions = LinkOptions & Omit<ConsumerOptions, 'observe'> & Pick<OpenOptions, 'timeoutMs'>
 
 const already: Promise<void> = Promise.resolve()
 const noOptions: SendOptions = {}
 
 export class Consumer implements AsyncDisposable {
   readonly channelId: string
+  /** @internal Consumers have no rivals. */
+  readonly yields = false
   /** One-way messages that did not leave. A rejection that nobody looks at does not end the process; it is here. */
   failedPosts = 0
   readonly #session: Session
@@ -48,7 +51,6 @@ export class Consumer implements AsyncDisposable {
   #backlog: Backlog | undefined
   /** Until the server has taken the channel end. */
   #ready: Deferred<void> | undefined = deferred()
-  readonly #number: number
   #credited: Deferred<void> | undefined
   #idle: Deferred<void> | undefined
   #lastId = 0
@@ -69,7 +71,7 @@ export class Consumer implements AsyncDisposable {
     this.#ownsSession = ownsSession
     this.#waitForProvider = options.waitForProvider ?? true
     this.#observe = options.observe
-    this.#number = session.add(this)
+    session.add(this)
     if (this.#ready) void handled(this.#ready.promise)
   }
 
@@ -191,7 +193,7 @@ export class Consumer implements AsyncDisposable {
     if (!this.#closed) {
       const unanswered = this.outstanding > 0 ? socketError('CLOSED', 'The Consumer closed.') : undefined
       for (const stream of this.#streams) stream.reset(unanswered)
-      this.#session.remove(this.#number)
+      this.#session.remove(this)
       this.closed(undefined)
     }
     if (this.#ownsSession) await this.#session.close()

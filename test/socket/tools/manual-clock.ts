@@ -55,7 +55,7 @@ export class ManualClock implements Clock {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 
-  randomBytes(count: number): Uint8Array {
+  entropy(count: number): Uint8Array {
     return Uint8Array.from({ length: count }, () => this.random() * 256)
   }
 
