@@ -26,6 +26,28 @@ describe('a turn', () => {
     expect(timers).toBeGreaterThan(1)
   })
 
+  it('lets those who wait for promises go on before what was asked for within it', async () => {
+    const order: string[] = []
+    await new Promise<void>((resolve) => {
+      systemClock.turn(() => {
+        void Promise.resolve()
+          .then(() => {})
+          .then(() => order.push('promises'))
+        systemClock.turn(() => resolve(void order.push('next')))
+      })
+    })
+    expect(order).toEqual(['promises', 'next'])
+  })
+
+  it('goes on with what was asked for within it before anything else comes', async () => {
+    const order: string[] = []
+    systemClock.turn(() => systemClock.turn(() => systemClock.turn(() => order.push('third'))))
+    await new Promise<void>((resolve) => {
+      setImmediate(() => setImmediate(() => resolve(void order.push('outside'))))
+    })
+    expect(order).toEqual(['third', 'outside'])
+  })
+
   it('in which one call throws takes nothing from the others', async () => {
     const uncaught: unknown[] = []
     const listeners = process.listeners('uncaughtException')
