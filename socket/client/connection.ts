@@ -96,7 +96,7 @@ export class Connection implements StreamHost, PortOwner, Watched {
       if (this.#state === 'dialling') this.#greet(port, hello)
       else port.destroy()
     } catch (error) {
-      this.#fail(error as Error)
+      this.#cut(error as Error)
     }
   }
 

@@ -28,7 +28,7 @@ export interface End extends Attachable {
   /** The connection is lost, its streams with it; it may come back. */
   lost(): void
   /** The link is closed for good; by this program when there is no error. */
-  closed(error: Error | undefined): void
+  ended(error: Error | undefined): void
 }
 
 /** What is known of an end. */
@@ -135,7 +135,7 @@ export class Ends {
     this.#places.clear()
     this.#numbered.clear()
     for (const place of places) place.stopWaiting?.()
-    for (const { end } of places) end.closed(error)
+    for (const { end } of places) end.ended(error)
   }
 
   /** Unless it is open already: in the same process an end may be added while others are being opened. */

@@ -89,7 +89,7 @@ export class Session implements ConnectionOwner {
 
   /** Adds a channel end, which is opened now and after every reconnect. */
   add(end: End): void {
-    if (this.isClosed) end.closed(this.trouble)
+    if (this.isClosed) end.ended(this.trouble)
     else this.#ends.add(end)
   }
 

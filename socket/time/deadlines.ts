@@ -28,7 +28,8 @@ const wheels = new WeakMap<Clock, Deadlines>()
 
 export class Deadlines {
   readonly #clock: Clock
-  readonly #wheel: Deadline[] = Array.from({ length: slots }, () => new Slot())
+  /** Made with the first deadline. */
+  #wheel: readonly Deadline[] = []
   #startedAt = 0
   #tick = 0
   #count = 0
@@ -77,6 +78,7 @@ export class Deadlines {
   }
 
   #start(): void {
+    if (this.#wheel.length === 0) this.#wheel = Array.from({ length: slots }, () => new Slot())
     this.#startedAt = this.#clock.monotonic()
     this.#tick = 0
     this.#stop ??= this.#clock.every(tickMs, () => this.#advance())

@@ -150,7 +150,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     if (!this.#isClosed) {
       for (const stream of [...this.#streams.keys()]) stream.reset(socketError('PROVIDER_CLOSED'))
       this.#session.remove(this)
-      this.closed(undefined)
+      this.ended(undefined)
     }
     if (this.#ownsSession) await this.#session.close()
   }
@@ -179,7 +179,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
 
   /** @internal */
   refused(error: SignalboxError): void {
-    this.closed(error)
+    this.ended(error)
     if (this.#ownsSession) void handled(this.#session.close())
   }
 
@@ -252,7 +252,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   }
 
   /** @internal */
-  closed(error: Error | undefined): void {
+  ended(error: Error | undefined): void {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#failure = error

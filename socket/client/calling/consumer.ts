@@ -194,7 +194,7 @@ export class Consumer implements AsyncDisposable {
       const unanswered = this.outstanding > 0 ? socketError('CLOSED', 'The Consumer closed.') : undefined
       for (const stream of this.#streams) stream.reset(unanswered)
       this.#session.remove(this)
-      this.closed(undefined)
+      this.ended(undefined)
     }
     if (this.#ownsSession) await this.#session.close()
   }
@@ -225,7 +225,7 @@ export class Consumer implements AsyncDisposable {
 
   /** @internal */
   refused(error: SignalboxError): void {
-    this.closed(error)
+    this.ended(error)
     if (this.#ownsSession) void handled(this.#session.close())
   }
 
@@ -293,7 +293,7 @@ export class Consumer implements AsyncDisposable {
   }
 
   /** @internal */
-  closed(error: Error | undefined): void {
+  ended(error: Error | undefined): void {
     if (this.#closed) return
     this.#closed = error ?? socketError('CLOSED')
     this.#ready?.reject(this.#closed)
