@@ -82,8 +82,8 @@ describe('a pair of ports in one program', () => {
   })
 })
 
-describe('whoever watches a server', () => {
-  it('may throw, and no link is left half ended by it', async () => {
+describe('whoever watches a server and its links', () => {
+  it('may throw, and no link is left half opened or half ended by it', async () => {
     const uncaught: unknown[] = []
     const listeners = process.listeners('uncaughtException')
     process.removeAllListeners('uncaughtException')
@@ -93,7 +93,7 @@ describe('whoever watches a server', () => {
         throw new Error('while watching')
       }
       const server = await Server.listen({ graceMs: 0, observe })
-      const link = server.link()
+      const link = server.link({ observe })
       const provider = await link.provider(newId())
       await link.consumer(provider.channelId)
       await link.close()
