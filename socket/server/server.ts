@@ -61,8 +61,8 @@ export class Server implements AsyncDisposable {
   /** @internal */ readonly switchboard: Switchboard
   /** @internal */ readonly heartbeat: Heartbeat
   /** @internal */ isClosing = false
-  /** What the server and its in-process links hold for others. */
-  /** @internal */ readonly memory: MemoryBudget
+  /** @internal What the server and its in-process links hold for others. */
+  readonly memory: MemoryBudget
   readonly #roster: Roster
   #listeners: Listener[] = []
   #lastLinkId = 0
