@@ -34,25 +34,41 @@ export interface Clock {
  */
 export const longestTimerMs = 2 ** 31 - 1
 
-const { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } = globalThis
+const { clearInterval, clearTimeout, queueMicrotask, setImmediate, setInterval, setTimeout } = globalThis
+const nextTick = (globalThis as { process?: { nextTick?(call: () => void): void } }).process?.nextTick
 const monotonic = performance.now.bind(performance)
 
+/** Calls when all that waits for resolved promises has run, before the event loop goes on. Only Node can do that. */
+const afterPromises: (call: () => void) => void =
+  typeof nextTick === 'function' ? (call) => queueMicrotask(() => nextTick(call)) : setImmediate
+
 let turnCalls: (() => void)[] = []
-let isTurning = false
+let isScheduled = false
+let passes = 0
 
 /**
- * Runs what was asked for, and once more what that asked for: a publish that is packed at the end of the turn is sent
- * at the end of the same turn. What is asked for after that has to wait, so that input gets its chance.
+ * As far as a publish goes within one program: it is packed, goes to the server, to the broker, is packed there, and
+ * goes by the server to the subscriber, each time at the end of a turn.
+ */
+const maxPasses = 8
+
+/**
+ * Runs what was asked for, then what that asked for, and so on: what goes through several hands of one program is
+ * through at the end of the same turn. Between two passes those who wait for promises have their chance, as they would
+ * if what comes came from outside. What is asked for after the last pass has to wait, so that input gets its chance.
  */
 function endTurn(): void {
-  isTurning = true
-  for (let pass = 0; pass < 2 && turnCalls.length > 0; pass++) {
-    const calls = turnCalls
-    turnCalls = []
-    for (const call of calls) guarded(call)
+  const calls = turnCalls
+  turnCalls = []
+  for (const call of calls) guarded(call)
+  passes++
+  if (turnCalls.length > 0 && passes < maxPasses) {
+    afterPromises(endTurn)
+    return
   }
-  isTurning = false
-  if (turnCalls.length > 0) setImmediate(endTurn)
+  passes = 0
+  isScheduled = turnCalls.length > 0
+  if (isScheduled) setImmediate(endTurn)
 }
 
 /** The fault of one must not cost the others their turn. It is told as if the call had stood alone. */
@@ -80,8 +96,10 @@ export const systemClock: Clock = {
     return () => clearInterval(timer)
   },
   turn(call) {
-    if (turnCalls.length === 0 && !isTurning) setImmediate(endTurn)
     turnCalls.push(call)
+    if (isScheduled) return
+    isScheduled = true
+    setImmediate(endTurn)
   },
   random: () => Math.random(),
   entropy: (count) => crypto.getRandomValues(new Uint8Array(count)),

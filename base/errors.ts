@@ -57,7 +57,7 @@ export const socketErrors = {
   SLOW_LINK: {
     number: 1006,
     retryable: true,
-    meaning: 'A peer did not read, and what was waiting for it passed maxLinkBufferBytes.',
+    meaning: 'A peer did not read, and too much waited for it (maxLinkBufferBytes, maxMemoryBytes).',
     advice: 'Make the peer read faster, use fewer streams on one link, or raise maxLinkBufferBytes.',
   },
   SERVER_CLOSING: {
@@ -75,7 +75,7 @@ export const socketErrors = {
   TOO_MANY_LINKS: {
     number: 1009,
     retryable: true,
-    meaning: 'The server has as many links as maxLinks allows.',
+    meaning: 'The server has as many links as maxLinks allows, or handshakes as maxHandshakes.',
     advice: 'Close links that are not used, or raise maxLinks.',
   },
   AUTH_UNAVAILABLE: {

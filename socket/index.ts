@@ -10,10 +10,10 @@ export { Request } from './client/answering/request.ts'
 export { Consumer } from './client/calling/consumer.ts'
 export { Link, type LinkStats } from './client/link.ts'
 export type {
+  AcceptOptions,
   ConsumerOptions,
   LinkEvent,
   LinkOptions,
-  ListenAddress,
   OpenOptions,
   ProviderOptions,
   ReconnectOptions,
@@ -24,10 +24,26 @@ export type {
   TlsOptions,
 } from './options.ts'
 export { linkDefaults, linkRules, serverRules } from './options.ts'
-export { Server, type ServerStats } from './server/server.ts'
-export type { Dial, DialSettings, Port, PortOwner } from './transport/port.ts'
+export { type LocalLinkOptions, Server, type ServerStats } from './server/server.ts'
+export type {
+  Dial,
+  DialSettings,
+  FrameSink,
+  Listen,
+  ListenAddress,
+  Listener,
+  ListenSettings,
+  Port,
+  PortOwner,
+} from './transport/port.ts'
+export {
+  type SimulatedPorts,
+  type SimulatedSide,
+  type SimulationOptions,
+  simulatedPorts,
+} from './transport/simulated.ts'
 export { RemoteError } from './wire/failure.ts'
 export { maxFrameBytes } from './wire/frame.ts'
-export type { Identity, LinkInfo, PeerInfo, Role } from './wire/peer.ts'
+export type { Applicant, Identity, LinkInfo, PeerInfo, Role } from './wire/peer.ts'
 
 provideTransports(socketTransports)

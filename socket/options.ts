@@ -9,7 +9,6 @@ import {
   defined,
   invalid,
   isAnything,
-  isArray,
   isBoolean,
   isFunction,
   isInteger,
@@ -21,9 +20,9 @@ import {
   type Rules,
   verify,
 } from '#base/verify'
-import type { Dial } from './transport/port.ts'
+import type { Dial, Listen, ListenAddress } from './transport/port.ts'
 import { maxFrameBytes } from './wire/frame.ts'
-import type { Identity, LinkInfo, Role } from './wire/peer.ts'
+import type { Applicant, Identity, LinkInfo, Role } from './wire/peer.ts'
 
 /** TLS settings, passed to `node:tls` as they are: `key`, `cert`, `ca`, `requestCert`, `servername` ... */
 export type TlsOptions = Readonly<Record<string, unknown>>
@@ -150,24 +149,19 @@ const reconnectRules: Rules = { minMs: isNumber(1), maxMs: isNumber(1), maxAttem
 export function linkSettings(given: LinkOptions, memory?: MemoryBudget): LinkSettings {
   verify('link options', given, linkRules)
   if (given.reconnect) verify('reconnect', given.reconnect, reconnectRules)
-  return { ...linkDefaults, ...defined(given), memory: memory ?? new MemoryBudget(defaultMemoryBytes()) }
-}
-
-/** Where to listen. Default: TCP on 127.0.0.1, a free port. */
-export interface ListenAddress {
-  /** TCP port; 0 picks a free one. */
-  readonly port?: number
-  /** Interface to bind. Default '127.0.0.1', this machine only; '0.0.0.0' is everybody. */
-  readonly host?: string
-  /** Path of a unix socket, instead of a port. */
-  readonly path?: string
-  /** With it the port speaks TLS. */
-  readonly tls?: TlsOptions
+  const maxMemoryBytes = given.maxMemoryBytes ?? defaultMemoryBytes()
+  return {
+    ...linkDefaults,
+    ...defined(given),
+    memory: memory?.child(maxMemoryBytes) ?? new MemoryBudget(maxMemoryBytes),
+  }
 }
 
 export interface ServerOptions extends ListenAddress {
-  /** Several addresses at once, instead of `port`, `host`, `path` and `tls`. */
-  readonly listen?: readonly ListenAddress[]
+  /** Several addresses at once, instead of one beside it; `false` listens nowhere: see `link` and `accept`. */
+  readonly listen?: readonly ListenAddress[] | false
+  /** How to listen by scheme, for `url`s that are not tcp, tls or unix: `{ ws: listen }`. */
+  readonly transports?: Readonly<Record<string, Listen>>
   /** Milliseconds; a peer silent for twice as long counts as gone. Default 15 000; `Infinity` turns it off. */
   readonly heartbeatMs?: number
   /** Milliseconds a new connection has to finish its handshake. Default 5 000. */
@@ -176,20 +170,43 @@ export interface ServerOptions extends ListenAddress {
   readonly graceMs?: number
   /** Links at once. Default 100 000. */
   readonly maxLinks?: number
-  /** Channel ends that one link may hold open. Default 65 536. In-process links are not limited. */
+  /** Connections that have not finished their handshake, those of TLS included. Default 10 000. */
+  readonly maxHandshakes?: number
+  /** Channel ends that one link may hold open. Default 65 536. Trusted links are not limited. */
   readonly maxEndsPerLink?: number
-  /** Streams that one link may carry. Default 65 536. In-process links are not limited. */
+  /** Streams that one link may carry. Default 65 536. Trusted links are not limited. */
   readonly maxStreamsPerLink?: number
-  /** Bytes that may wait for one link that does not read, before it is cut (SLOW_LINK). Default 256 MiB. */
+  /**
+   * Bytes that may wait for one link that does not read, before it is cut (SLOW_LINK). From half of it on, whoever sends
+   * it the most has his streams to it reset. Default 256 MiB.
+   */
   readonly maxLinkBufferBytes?: number
-  /** Decides who a link is; throw to refuse it (UNAUTHENTICATED). Default: everybody is anonymous. */
-  readonly authenticate?: (link: LinkInfo) => Identity | Promise<Identity>
-  /** Decides whether a link may open a channel in a role; false refuses (FORBIDDEN). Default: everybody may. */
+  /** Bytes that the server and its in-process links may hold for others, all together. Default a quarter of the heap. */
+  readonly maxMemoryBytes?: number
+  /**
+   * Decides who a link is; throw to refuse it (UNAUTHENTICATED). An error that has `retryable: true` says that this
+   * cannot be found out now (AUTH_UNAVAILABLE). Default: everybody is anonymous.
+   */
+  readonly authenticate?: (link: Applicant) => Identity | Promise<Identity>
+  /**
+   * Decides whether a link may open a channel in a role; false refuses (FORBIDDEN). A throw says that this cannot be
+   * found out now (AUTH_UNAVAILABLE). Default: everybody may.
+   */
   readonly authorise?: (link: LinkInfo, role: Role, channelId: string) => boolean | Promise<boolean>
   /** Told of every link and channel end that opens, closes or is refused. It must not throw. */
   readonly observe?: (event: ServerEvent) => void
   /** Time, turns and randomness. Default the system's. */
   readonly clock?: Clock
+}
+
+/** A connection that is given to a server, or a link of its own program. */
+export interface AcceptOptions {
+  /** Who it is. `authenticate` is not asked then; `authorise` is, unless it is trusted. */
+  readonly identity?: Identity
+  /** No limits and no hooks apply to it. */
+  readonly trusted?: boolean
+  /** Where it comes from, for `observe` and the hooks. Default what the port says. */
+  readonly address?: string
 }
 
 /** What `observe` is told. `code` is there when something was refused or broke. */
@@ -202,7 +219,7 @@ export interface ServerEvent {
 }
 
 type Hook = 'authenticate' | 'authorise' | 'observe'
-export type ServerSettings = Required<Omit<ServerOptions, Hook | 'listen' | keyof ListenAddress>> &
+export type ServerSettings = Required<Omit<ServerOptions, Hook | 'listen' | 'transports' | keyof ListenAddress>> &
   Pick<ServerOptions, Hook>
 
 export const serverDefaults: ServerSettings = Object.freeze({
@@ -210,9 +227,11 @@ export const serverDefaults: ServerSettings = Object.freeze({
   handshakeTimeoutMs: 5_000,
   graceMs: 1_000,
   maxLinks: 100_000,
+  maxHandshakes: 10_000,
   maxEndsPerLink: 65_536,
   maxStreamsPerLink: 65_536,
   maxLinkBufferBytes: 256 * 1024 * 1024,
+  maxMemoryBytes: defaultMemoryBytes(),
   clock: systemClock,
 })
 
@@ -220,20 +239,24 @@ const listenRules: Rules = {
   port: isInteger(0, 65_535),
   host: isText(255),
   path: isText(255),
+  url: isText(1_000),
   tls: isObject,
 }
 
 /** The rules of `ServerOptions`, for layers above that take the same options and more. */
 export const serverRules: Rules = {
   ...listenRules,
-  listen: isArray,
+  listen: { expected: 'false or an array', test: (value) => value === false || Array.isArray(value) },
+  transports: isObject,
   heartbeatMs: isNumber(10),
   handshakeTimeoutMs: isNumber(1),
   graceMs: isNumber(0),
   maxLinks: isInteger(1),
+  maxHandshakes: isInteger(1),
   maxEndsPerLink: isInteger(1),
   maxStreamsPerLink: isInteger(1),
   maxLinkBufferBytes: isInteger(maxFrameBytes),
+  maxMemoryBytes: isInteger(maxFrameBytes),
   authenticate: isFunction,
   authorise: isFunction,
   observe: isFunction,
@@ -242,20 +265,24 @@ export const serverRules: Rules = {
 
 export function serverSettings(given: ServerOptions): ServerSettings {
   verify('Server.listen', given, serverRules)
-  const { port: _port, host: _host, path: _path, tls: _tls, listen: _listen, ...rest } = given
-  return { ...serverDefaults, ...defined(rest) }
+  const { port: _port, host: _host, path: _path, url: _url, tls: _tls, listen: _listen, ...rest } = given
+  const { transports: _transports, ...settings } = rest
+  return { ...serverDefaults, ...defined(settings) }
 }
 
 /** The addresses that the options name. */
 export function listenAddresses(given: ServerOptions): readonly ListenAddress[] {
-  const { port, host, path, tls, listen } = given
-  const single = defined({ port, host, path, tls }) as ListenAddress
-  const all = listen ?? [single]
+  const { port, host, path, url, tls, listen } = given
+  const single = defined({ port, host, path, url, tls }) as ListenAddress
+  const all = listen === undefined ? [single] : listen || []
   for (const address of all) {
     verify('listen', address, listenRules)
-    const { path: place, ...others } = defined(address)
-    if (place !== undefined && Object.keys(others).length > 0) {
+    const { path: place, url: text, tls: _tls, ...others } = defined(address)
+    if (place !== undefined && Object.keys(defined(address)).length > 1) {
       throw invalid('listen', 'path', 'a path alone: a unix socket has no port, host or tls', place)
+    }
+    if (text !== undefined && Object.keys(others).length > 0) {
+      throw invalid('listen', 'url', 'a url alone or with tls: it says host and port itself', text)
     }
   }
   if (listen !== undefined && Object.keys(single).length > 0) {
@@ -263,6 +290,8 @@ export function listenAddresses(given: ServerOptions): readonly ListenAddress[] 
   }
   return all
 }
+
+export const acceptRules: Rules = { identity: isObject, trusted: isBoolean, address: isText(300) }
 
 /** How long opening a channel end may take. */
 export interface OpenOptions {

@@ -209,7 +209,14 @@ export class Session implements ConnectionOwner {
   }
 
   #tell(event: LinkEvent): void {
-    this.settings.observe?.(event)
+    try {
+      this.settings.observe?.(event)
+    } catch (error) {
+      // Told in a turn of its own, for here it would leave things half done.
+      this.settings.clock.turn(() => {
+        throw error
+      })
+    }
   }
 }
 

@@ -1,14 +1,14 @@
 /**
- * The server's side of one link: handshake, channel ends, liveness, and its end.
+ * The server's side of one connection: handshake, channel ends, liveness, and its end.
  *
- * Floor 3. States: greeting (only HELLO is taken, for `handshakeTimeoutMs`) -> open -> over. Whatever a peer sends, it
+ * Floor 6. States: greeting (only HELLO is taken, for `handshakeTimeoutMs`) -> open -> over. Whatever a peer sends, it
  * gets an error with a code and its own link is closed; nobody else notices.
  */
 import { none } from '#base/bytes'
 import type { Cancel } from '#base/clock'
 import { type SignalboxError, type SocketErrorCode, socketError } from '#base/errors'
 import { SmallMap } from '#base/small-map'
-import type { ServerEvent, ServerSettings } from '../options.ts'
+import type { AcceptOptions, ServerEvent, ServerSettings } from '../options.ts'
 import type { Heartbeat, Watched } from '../time/heartbeat.ts'
 import type { Port, PortOwner } from '../transport/port.ts'
 import {
@@ -21,44 +21,57 @@ import {
 } from '../wire/control-frames.ts'
 import { decodeFailure, encodeFailure } from '../wire/failure.ts'
 import { noFeatures } from '../wire/features.ts'
-import { firstStreamKind, Kind, maxFrameBytes } from '../wire/frame.ts'
+import { firstStreamKind, headerBytes, Kind, maxFrameBytes } from '../wire/frame.ts'
 import { type Identity, type LinkInfo, noIdentity } from '../wire/peer.ts'
-import type { Side, Switchboard, SwitchEnd, SwitchLine } from './switchboard.ts'
+import type { Line, Side, SwitchEnd } from './lines.ts'
+import type { Switchboard } from './switchboard.ts'
+import type { Waiting } from './waiting.ts'
 
-/** What a link needs of its server. */
-export interface LinkHost {
+/** What a connection needs of its server. */
+export interface ConnectionHost {
   readonly settings: ServerSettings
   readonly switchboard: Switchboard
   readonly heartbeat: Heartbeat
   readonly isClosing: boolean
-  /** The link has said who it is: an older connection of the same link is ended. */
-  greeted(link: ServerConnection): void
-  over(link: ServerConnection): void
+  /** It has said HELLO, and is being judged. */
+  greeted(connection: ServerConnection): void
+  /** It has said who it is: an older connection of the same link is ended. Gives a code when there is no room. */
+  admit(connection: ServerConnection): SocketErrorCode | undefined
+  over(connection: ServerConnection): void
   tell(event: ServerEvent): void
 }
 
-export class ServerConnection implements SwitchLine, PortOwner, Watched {
+export class ServerConnection implements Line, PortOwner, Watched {
   readonly port: Port
   readonly ends = new SmallMap<number, SwitchEnd>()
   readonly sides = new SmallMap<number, Side>()
+  readonly isTrusted: boolean
   readonly maxStreams: number
   info: LinkInfo
   /** The client's secret for this link; '' before the handshake. */
   session = ''
-  readonly #host: LinkHost
+  waiting: Waiting | undefined
+  readonly #host: ConnectionHost
+  /** Who it is, where whoever gave the port to the server knows. */
+  readonly #given: Identity | undefined
   /** Ends that wait for `authorise`; made with the first. */
   #opening: Set<number> | undefined
   #state: 'greeting' | 'open' | 'over' = 'greeting'
   #lastStream = 0
+  /** The highest number that an end has had. */
+  #lastEnd = 0
   #stopTimer: Cancel | undefined
   #reason: Error | undefined
 
-  constructor(port: Port, linkId: number, host: LinkHost) {
-    const { transport, address } = port
+  constructor(port: Port, linkId: number, host: ConnectionHost, given: AcceptOptions) {
+    const { transport } = port
     const { settings } = host
+    const address = given.address ?? port.address
     this.port = port
-    this.info = { linkId, name: '', transport, address, auth: undefined, identity: noIdentity, features: noFeatures }
-    this.maxStreams = transport === 'local' ? Number.POSITIVE_INFINITY : settings.maxStreamsPerLink
+    this.info = { linkId, name: '', transport, address, identity: noIdentity, features: noFeatures }
+    this.isTrusted = given.trusted === true
+    this.maxStreams = this.isTrusted ? Number.POSITIVE_INFINITY : settings.maxStreamsPerLink
+    this.#given = given.identity ?? (this.isTrusted ? noIdentity : undefined)
     this.#host = host
     this.#stopTimer = settings.clock.after(settings.handshakeTimeoutMs, () =>
       this.end(socketError('HANDSHAKE_TIMEOUT')),
@@ -78,22 +91,30 @@ export class ServerConnection implements SwitchLine, PortOwner, Watched {
   tell(kind: number, stream: number, id: number, payload: Uint8Array): void {
     const { port } = this
     port.send(kind, 0, stream, id, payload, 0, payload.length)
-    if (port.isCongested && port.buffered > this.#host.settings.maxLinkBufferBytes) this.overflowed()
+    if (port.isCongested) this.#host.switchboard.congestion.grew(this, undefined, headerBytes + payload.length)
   }
 
-  overflowed(): void {
-    const details = { limit: this.#host.settings.maxLinkBufferBytes, actual: this.port.buffered }
-    this.#reason ??= socketError('SLOW_LINK', undefined, { details })
+  overflowed(limit: number, actual: number): void {
+    this.#reason ??= socketError('SLOW_LINK', undefined, { details: { limit, actual } })
     this.port.destroy()
   }
 
-  /** Ends the link: tells the peer why, and cuts. */
+  /** Ends the connection: tells the peer why, and closes. */
   end(error: SignalboxError): void {
     if (this.#state === 'over') return
     this.#reason ??= error
-    this.tell(Kind.BYE, 0, 0, encodeFailure(error))
-    this.#finish()
-    this.port.close()
+    try {
+      this.tell(Kind.BYE, 0, 0, encodeFailure(error))
+      this.#finish()
+    } finally {
+      this.port.close()
+    }
+  }
+
+  /** Ends the connection, and does not wait until the peer has heard why. */
+  cut(error: SignalboxError): void {
+    this.end(error)
+    this.port.destroy()
   }
 
   /** Asks the client to finish its streams and leave. */
@@ -122,7 +143,9 @@ export class ServerConnection implements SwitchLine, PortOwner, Watched {
     else if (kind !== Kind.PONG) throw socketError('BAD_FRAME', `A client does not send frames of kind ${kind}.`)
   }
 
-  drained(): void {}
+  drained(): void {
+    this.#host.switchboard.congestion.drained(this)
+  }
 
   silent(error: Error): void {
     this.end(error as SignalboxError)
@@ -144,31 +167,32 @@ export class ServerConnection implements SwitchLine, PortOwner, Watched {
     }
     const { name, auth, session, features } = decodeHello(bytes, start, end)
     this.session = session
-    this.info = { ...this.info, name, auth, features }
+    this.info = { ...this.info, name, features }
+    this.#host.greeted(this)
     const { authenticate } = this.#host.settings
-    if (authenticate === undefined) {
-      this.#welcome(noIdentity)
-      return
-    }
-    // In-process links are of this program itself: there is nobody to authenticate.
-    if (this.port.transport === 'local') this.#welcome(noIdentity)
-    else void this.#authenticate(authenticate)
+    if (this.#given !== undefined || authenticate === undefined) this.#welcome(this.#given ?? noIdentity)
+    else void this.#authenticate(authenticate, auth)
   }
 
-  async #authenticate(authenticate: NonNullable<ServerSettings['authenticate']>): Promise<void> {
+  /** The credentials are forgotten with this call. */
+  async #authenticate(authenticate: NonNullable<ServerSettings['authenticate']>, auth: unknown): Promise<void> {
     try {
-      this.#welcome(plainIdentity(await authenticate(this.info)))
+      this.#welcome(plainIdentity(await authenticate({ ...this.info, auth })))
     } catch (cause) {
-      this.end(socketError('UNAUTHENTICATED', undefined, { cause }))
+      this.end(socketError(isRetryable(cause) ? 'AUTH_UNAVAILABLE' : 'UNAUTHENTICATED', undefined, { cause }))
     }
   }
 
   #welcome(identity: Identity): void {
     if (this.#state !== 'greeting') return
+    this.info = { ...this.info, identity }
+    const refusal = this.#host.admit(this)
+    if (refusal) {
+      this.end(socketError(refusal))
+      return
+    }
     this.#stopTimer?.()
     this.#stopTimer = undefined
-    this.info = { ...this.info, identity }
-    this.#host.greeted(this)
     this.#state = 'open'
     this.port.limit(maxFrameBytes)
     if (this.port.transport !== 'local') this.#host.heartbeat.watch(this)
@@ -184,14 +208,13 @@ export class ServerConnection implements SwitchLine, PortOwner, Watched {
   }
 
   #open(number: number, open: Open): void {
-    if (this.ends.has(number) || this.#opening?.has(number)) {
-      throw socketError('BAD_FRAME', `The channel end ${number} is open already.`)
-    }
+    // A number that is used again could be mistaken for the end that had it before. [SOCK 4.1]
+    if (number <= this.#lastEnd) throw socketError('BAD_FRAME', `The number ${number} of a channel end is not new.`)
+    this.#lastEnd = number
     const { maxEndsPerLink, authorise } = this.#host.settings
-    const isLocal = this.port.transport === 'local'
-    if (!isLocal && this.ends.size + (this.#opening?.size ?? 0) >= maxEndsPerLink) {
+    if (!this.isTrusted && this.ends.size + (this.#opening?.size ?? 0) >= maxEndsPerLink) {
       this.#refuse(number, open, 'TOO_MANY_CHANNELS')
-    } else if (authorise === undefined || isLocal) {
+    } else if (authorise === undefined || this.isTrusted) {
       this.#opened(number, open)
     } else {
       this.#opening ??= new Set()
@@ -201,16 +224,17 @@ export class ServerConnection implements SwitchLine, PortOwner, Watched {
   }
 
   async #authorise(number: number, open: Open, authorise: NonNullable<ServerSettings['authorise']>): Promise<void> {
-    let isAllowed = false
+    let refusal: SocketErrorCode | undefined
     try {
-      isAllowed = await authorise(this.info, open.role, open.channelId)
+      if (!(await authorise(this.info, open.role, open.channelId))) refusal = 'FORBIDDEN'
     } catch {
-      // A hook that throws has not allowed it.
+      // A hook that throws has not said no: it could not find out.
+      refusal = 'AUTH_UNAVAILABLE'
     }
     // Shut, or the link lost, while the hook was thinking.
     if (!this.#opening?.delete(number)) return
-    if (isAllowed) this.#opened(number, open)
-    else this.#refuse(number, open, 'FORBIDDEN')
+    if (refusal) this.#refuse(number, open, refusal)
+    else this.#opened(number, open)
   }
 
   #opened(number: number, open: Open): void {
@@ -232,8 +256,14 @@ export class ServerConnection implements SwitchLine, PortOwner, Watched {
     this.#tellClosed(end)
   }
 
-  #tellClosed({ open: { role, channelId } }: SwitchEnd): void {
-    this.#host.tell({ type: 'end-close', link: this.info, role, channelId })
+  evicted(end: SwitchEnd, code: SocketErrorCode): void {
+    this.tell(Kind.REFUSED, end.number, 0, encodeFailure(socketError(code)))
+    this.#tellClosed(end, code)
+  }
+
+  #tellClosed({ open: { role, channelId } }: SwitchEnd, code?: SocketErrorCode): void {
+    const event = { type: 'end-close', link: this.info, role, channelId } as const
+    this.#host.tell(code === undefined ? event : { ...event, code })
   }
 
   #finish(): void {
@@ -251,4 +281,8 @@ export class ServerConnection implements SwitchLine, PortOwner, Watched {
     const event = { type: wasOpen ? 'link-close' : 'refused', link: this.info } as const
     this.#host.tell(code === undefined ? event : { ...event, code })
   }
+}
+
+function isRetryable(cause: unknown): boolean {
+  return typeof cause === 'object' && cause !== null && (cause as { retryable?: unknown }).retryable === true
 }

@@ -5,10 +5,14 @@
  */
 import type { Cancel } from '#base/clock'
 import { type Deferred, deferred, handled } from '#base/deferred'
-import { socketError } from '#base/errors'
+import { type SocketErrorCode, socketError } from '#base/errors'
+import { MemoryBudget } from '#base/memory-budget'
+import { invalid, verify } from '#base/verify'
 import { Link } from '../client/link.ts'
 import { Session } from '../client/session.ts'
 import {
+  type AcceptOptions,
+  acceptRules,
   type LinkOptions,
   linkSettings,
   listenAddresses,
@@ -19,15 +23,19 @@ import {
 } from '../options.ts'
 import { Heartbeat } from '../time/heartbeat.ts'
 import { joinedPorts } from '../transport/in-process.ts'
-import { type Listener, listen } from '../transport/node/listen.ts'
-import type { Port } from '../transport/port.ts'
+import { listenOf } from '../transport/node/listen.ts'
+import type { Listener, Port } from '../transport/port.ts'
+import { plainIdentity } from '../wire/control-frames.ts'
+import { Roster } from './roster.ts'
 import { ServerConnection } from './server-connection.ts'
 import { Switchboard } from './switchboard.ts'
 
 /** What a server carries at the moment, and what it had to refuse. */
 export interface ServerStats {
-  /** Connections, in-process ones included. */
+  /** Links, in-process ones included. */
   readonly links: number
+  /** Connections that have not finished their handshake. */
+  readonly handshakes: number
   /** Channels with at least one end open. */
   readonly channels: number
   /** Consumer-provider pairings. */
@@ -38,15 +46,24 @@ export interface ServerStats {
   readonly refused: number
   /** Links that ended with an error since the start: lost, silent, too slow, or misbehaving. */
   readonly broken: number
+  /** Bytes that the server and its in-process links hold for others, and how many they may. */
+  readonly memory: { readonly used: number; readonly limit: number }
 }
+
+/** Who links within the program are, besides what every link may say. */
+export type LocalLinkOptions = LinkOptions & Pick<AcceptOptions, 'identity' | 'trusted'>
+
+/** Only this file has it, so only `Server.listen` makes servers. */
+const own = Symbol('Server')
 
 export class Server implements AsyncDisposable {
   /** @internal */ readonly settings: ServerSettings
   /** @internal */ readonly switchboard: Switchboard
   /** @internal */ readonly heartbeat: Heartbeat
   /** @internal */ isClosing = false
-  readonly #links = new Set<ServerConnection>()
-  readonly #sessions = new Map<string, ServerConnection>()
+  /** @internal What the server and its in-process links hold for others. */
+  readonly memory: MemoryBudget
+  readonly #roster: Roster
   #listeners: Listener[] = []
   #lastLinkId = 0
   #refused = 0
@@ -55,19 +72,24 @@ export class Server implements AsyncDisposable {
   #closing: Promise<void> | undefined
 
   /** @internal Use `Server.listen`. */
-  constructor(settings: ServerSettings) {
+  constructor(settings: ServerSettings, key: symbol) {
+    if (key !== own) throw socketError('INVALID_OPTION', 'A Server is made by Server.listen.')
     this.settings = settings
-    this.switchboard = new Switchboard(settings.maxLinkBufferBytes)
+    this.memory = new MemoryBudget(settings.maxMemoryBytes)
+    this.switchboard = new Switchboard(settings.maxLinkBufferBytes, this.memory)
     this.heartbeat = new Heartbeat(settings.heartbeatMs, settings.clock)
+    this.#roster = new Roster(settings.maxLinks, settings.maxHandshakes)
   }
 
-  /** Listens. Rejects with LISTEN_FAILED, or INVALID_OPTION. */
+  /** Listens; with `listen: false` nowhere. Rejects with LISTEN_FAILED, or INVALID_OPTION. */
   static async listen(options: ServerOptions = {}): Promise<Server> {
-    const server = new Server(serverSettings(options))
+    const server = new Server(serverSettings(options), own)
+    const { clock, handshakeTimeoutMs } = server.settings
+    const settings = { clock, handshakeTimeoutMs, reserve: () => server.#roster.reserve() }
     try {
       for (const where of listenAddresses(options)) {
-        const listener = await listen(where, server.settings, (port) => server.#accept(port))
-        server.#listeners.push(listener)
+        const listen = listenOf(where, options.transports)
+        server.#listeners.push(await listen(where, settings, (port) => server.#accept(port, {})))
       }
     } catch (error) {
       await server.close()
@@ -76,9 +98,9 @@ export class Server implements AsyncDisposable {
     return server
   }
 
-  /** The address to connect to; the first one of several. */
+  /** The address to connect to; the first one of several, '' where it listens nowhere. */
   get url(): string {
-    return this.urls[0] as string
+    return this.urls[0] ?? ''
   }
 
   /** Every address it listens on. */
@@ -86,13 +108,18 @@ export class Server implements AsyncDisposable {
     return this.#listeners.map((listener) => listener.url)
   }
 
-  /** A link to this server in the same program: no socket, no copy, no authentication. */
-  link(options: LinkOptions = {}): Link {
+  /**
+   * A link to this server in the same program: no socket, no copy. It is trusted, so that no limits and no hooks apply,
+   * unless it has an `identity`: then it is treated as that would be, except that `authenticate` is not asked.
+   */
+  link(options: LocalLinkOptions = {}): Link {
+    const { identity, trusted = identity === undefined, ...rest } = options
+    const given = checked(identity === undefined ? { trusted } : { identity, trusted })
     const { clock } = this.settings
-    const session = new Session(linkSettings({ clock, ...options, reconnect: false }), async () => {
+    const session = new Session(linkSettings({ clock, ...rest, reconnect: false }, this.memory), async () => {
       if (this.isClosing) throw socketError('SERVER_CLOSING')
       const [near, far] = joinedPorts(clock)
-      this.#accept(far)
+      this.#accept(far, given)
       return near
     })
     // A failure is told by `link.closed`, and by everything that is opened on the link.
@@ -100,9 +127,26 @@ export class Server implements AsyncDisposable {
     return new Link(session)
   }
 
+  /** Takes a connection that was made elsewhere, by whatever transport. Throws INVALID_OPTION. */
+  accept(port: Port, options: AcceptOptions = {}): void {
+    if (typeof port?.attach !== 'function') throw invalid('server.accept', 'port', 'a Port', port)
+    this.#accept(port, checked(options))
+  }
+
   stats(): ServerStats {
     const { channels, streams, lateFrames } = this.switchboard
-    return { links: this.#links.size, channels, streams, lateFrames, refused: this.#refused, broken: this.#broken }
+    const { links, handshakes } = this.#roster
+    const { used, limit } = this.memory
+    return {
+      links: links.size,
+      handshakes,
+      channels,
+      streams,
+      lateFrames,
+      refused: this.#refused,
+      broken: this.#broken,
+      memory: { used, limit },
+    }
   }
 
   /** Stops accepting, lets streams finish for `graceMs`, then cuts what is left. Never rejects. */
@@ -116,47 +160,58 @@ export class Server implements AsyncDisposable {
   }
 
   /** @internal */
-  greeted(link: ServerConnection): void {
-    this.#sessions.get(link.session)?.end(socketError('REPLACED'))
-    this.#sessions.set(link.session, link)
+  greeted(connection: ServerConnection): void {
+    this.#roster.greeted(connection)
   }
 
   /** @internal */
-  over(link: ServerConnection): void {
-    this.#links.delete(link)
-    if (this.#sessions.get(link.session) === link) this.#sessions.delete(link.session)
-    if (this.#links.size === 0) this.#empty?.resolve()
+  admit(connection: ServerConnection): SocketErrorCode | undefined {
+    return this.isClosing ? 'SERVER_CLOSING' : this.#roster.admit(connection)
+  }
+
+  /** @internal */
+  over(connection: ServerConnection): void {
+    this.#roster.remove(connection)
+    if (this.#roster.isEmpty) this.#empty?.resolve()
   }
 
   /** @internal */
   tell(event: ServerEvent): void {
     if (event.type === 'refused') this.#refused++
     if (event.type === 'link-close' && event.code !== undefined) this.#broken++
-    this.settings.observe?.(event)
+    try {
+      this.settings.observe?.(event)
+    } catch (error) {
+      // Told in a turn of its own, for here it would leave things half done.
+      this.settings.clock.turn(() => {
+        throw error
+      })
+    }
   }
 
-  #accept(port: Port): void {
-    const link = new ServerConnection(port, ++this.#lastLinkId, this)
-    if (this.#links.size >= this.settings.maxLinks) {
-      link.end(socketError('TOO_MANY_LINKS', undefined, { details: { limit: this.settings.maxLinks } }))
-    } else if (this.isClosing) {
-      link.end(socketError('SERVER_CLOSING'))
-    } else {
-      this.#links.add(link)
-    }
+  #accept(port: Port, given: AcceptOptions): void {
+    const connection = new ServerConnection(port, ++this.#lastLinkId, this, given)
+    if (this.isClosing) connection.end(socketError('SERVER_CLOSING'))
+    else if (!this.#roster.begin(connection)) connection.end(socketError('TOO_MANY_LINKS'))
   }
 
   async #close(): Promise<void> {
     this.isClosing = true
     const stopped = this.#listeners.map((listener) => listener.close())
-    for (const link of [...this.#links]) link.sendAway()
-    if (this.#links.size > 0) {
+    for (const connection of this.#roster.all()) connection.sendAway()
+    if (!this.#roster.isEmpty) {
       this.#empty = deferred()
       const stop: Cancel = this.settings.clock.after(this.settings.graceMs, this.#empty.resolve, true)
       await this.#empty.promise
       stop()
     }
-    for (const link of [...this.#links]) link.end(socketError('SERVER_CLOSING'))
+    for (const connection of this.#roster.all()) connection.end(socketError('SERVER_CLOSING'))
     await Promise.all(stopped)
   }
+}
+
+/** As it was when it was given, and no more than others can be told. Throws INVALID_OPTION. */
+function checked(given: AcceptOptions): AcceptOptions {
+  verify('server.accept', given, acceptRules)
+  return given.identity === undefined ? given : { ...given, identity: plainIdentity(given.identity) }
 }

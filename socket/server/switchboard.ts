@@ -1,51 +1,18 @@
 /**
  * The switchboard: which channel ends are open, which of them are joined, and where a frame goes.
  *
- * Floor 2. A channel joins each of its Consumers with each of its Providers by a stream, which has a number of its own
+ * Floor 5. A channel joins each of its Consumers with each of its Providers by a stream, which has a number of its own
  * on either link. A frame is sent on by writing the other number into its header; the switchboard knows nothing of
  * what it carries, and nothing waits here. [SOCK 4]
  */
 import { none } from '#base/bytes'
 import { type SocketErrorCode, socketError } from '#base/errors'
-import type { SmallMap } from '#base/small-map'
-import type { Port } from '../transport/port.ts'
+import type { MemoryBudget } from '#base/memory-budget'
 import { encodePeer, type Open } from '../wire/control-frames.ts'
 import { encodeFailure } from '../wire/failure.ts'
 import { headerBytes, Kind, rewriteStream } from '../wire/frame.ts'
-import type { LinkInfo } from '../wire/peer.ts'
-
-/** A link as the switchboard sees it. */
-export interface SwitchLine {
-  readonly port: Port
-  readonly info: LinkInfo
-  /** Channel ends by the number that the client gave them. */
-  readonly ends: SmallMap<number, SwitchEnd>
-  /** Streams by their number on this link. */
-  readonly sides: SmallMap<number, Side>
-  readonly maxStreams: number
-  /** A number that no stream of this link has. */
-  nextStream(): number
-  /** Sends a frame of the server's own. */
-  tell(kind: number, stream: number, id: number, payload: Uint8Array): void
-  /** More waits for it than it may have; it is to be cut. */
-  overflowed(): void
-}
-
-/** One side of a stream. */
-export interface Side {
-  readonly line: SwitchLine
-  readonly number: number
-  readonly end: SwitchEnd
-  other: Side
-}
-
-export interface SwitchEnd {
-  readonly line: SwitchLine
-  readonly number: number
-  readonly open: Open
-  /** Its place among the ends of its kind on the channel. */
-  at: number
-}
+import { Congestion, type Joints } from './congestion.ts'
+import type { Line, Side, SwitchEnd } from './lines.ts'
 
 /** Most channels have one end of each kind: an array of one takes a quarter of what a set does. */
 interface Channel {
@@ -54,16 +21,16 @@ interface Channel {
   consumers: SwitchEnd[]
 }
 
-export class Switchboard {
+export class Switchboard implements Joints {
   /** Streams that join a Consumer and a Provider. */
   streams = 0
   /** Frames for streams that were over. */
   lateFrames = 0
+  readonly congestion: Congestion
   readonly #channels = new Map<string, Channel>()
-  readonly #maxLinkBufferBytes: number
 
-  constructor(maxLinkBufferBytes: number) {
-    this.#maxLinkBufferBytes = maxLinkBufferBytes
+  constructor(maxLinkBufferBytes: number, memory: MemoryBudget) {
+    this.congestion = new Congestion(maxLinkBufferBytes, memory, this)
   }
 
   /** Channels with at least one end open. */
@@ -73,7 +40,7 @@ export class Switchboard {
 
   /** Sends a frame of a stream to the other side. `framed` as in `FrameSink`. */
   route(
-    line: SwitchLine,
+    line: Line,
     kind: number,
     flags: number,
     stream: number,
@@ -96,11 +63,14 @@ export class Switchboard {
       target.port.send(kind, flags, number, id, bytes, start, end)
     }
     if (kind === Kind.RESET) this.#part(side)
-    if (target.port.isCongested && target.port.buffered > this.#maxLinkBufferBytes) target.overflowed()
+    if (target.port.isCongested) this.congestion.grew(target, line, headerBytes + end - start)
   }
 
-  /** Opens an end and joins it with the other ends of its channel. Returns a code when it is refused. */
-  open(line: SwitchLine, number: number, open: Open): SocketErrorCode | undefined {
+  /**
+   * Opens an end and joins it with the other ends of its channel. Returns a code when it is refused. A Provider is not
+   * refused because somebody who waits for it has too many streams: that one has to go. [SOCK 4.3]
+   */
+  open(line: Line, number: number, open: Open): SocketErrorCode | undefined {
     const { role, channelId, shared } = open
     const channel = this.#channels.get(channelId) ?? { id: channelId, providers: [], consumers: [] }
     if (role === 'provider') {
@@ -109,17 +79,17 @@ export class Switchboard {
     }
     const others = role === 'provider' ? channel.consumers : channel.providers
     if (line.sides.size + others.length > line.maxStreams) return 'TOO_MANY_CHANNELS'
-    for (const other of others) if (other.line.sides.size >= other.line.maxStreams) return 'TOO_MANY_CHANNELS'
+    if (role === 'consumer' && others.length > 0 && others.every(isFull)) return 'TOO_MANY_CHANNELS'
     const end: SwitchEnd = { line, number, open: this.#known(open, channel), at: 0 }
     this.#channels.set(channelId, channel)
     line.ends.set(number, end)
     if (role === 'provider') channel.providers = withEnd(channel.providers, end)
     else channel.consumers = withEnd(channel.consumers, end)
-    // A copy: in the same process whoever is joined may shut an end, or open one, before this goes on.
+    // A copy: those that have to go are taken from the list meanwhile.
     for (const other of [...others]) {
-      if (other.line.ends.get(other.number) !== other) continue
-      if (role === 'provider') this.#join(other, end)
-      else this.#join(end, other)
+      if (isFull(other)) {
+        if (role === 'provider') this.#evict(other)
+      } else if (!isBarred(other.line, line) && !isBarred(line, other.line)) this.#join(end, other)
     }
     line.tell(Kind.OPENED, number, 0, none)
     return undefined
@@ -134,8 +104,33 @@ export class Switchboard {
     if (channel.consumers.length + channel.providers.length === 0) this.#channels.delete(end.open.channelId)
   }
 
+  /** Resets the streams between a link and another that floods it. */
+  breakUp(line: Line, linkId: number): void {
+    const failure = encodeFailure(socketError('SLOW_LINK', 'The link at one end could not take what the other sent.'))
+    for (const side of line.sides.values()) {
+      if (side.other.line.info.linkId === linkId) this.#reset(side, failure)
+    }
+  }
+
+  /** Joins those ends of a link with ends of the others that have no stream between them. */
+  rejoin(line: Line, linkIds: ReadonlySet<number>): void {
+    const joined = new Map<SwitchEnd, Set<SwitchEnd>>()
+    for (const { end, other } of line.sides.values()) {
+      if (linkIds.has(other.line.info.linkId)) joined.set(end, (joined.get(end) ?? new Set()).add(other.end))
+    }
+    for (const end of line.ends.values()) {
+      const channel = this.#channels.get(end.open.channelId)
+      const others = (end.open.role === 'provider' ? channel?.consumers : channel?.providers) ?? []
+      for (const other of others) {
+        const isWanted = linkIds.has(other.line.info.linkId) && joined.get(end)?.has(other) !== true
+        if (isWanted && !isFull(end) && !isFull(other) && !isBarred(other.line, line)) this.#join(end, other)
+      }
+    }
+  }
+
   /** The link is gone: its ends too, and the other side of every stream is told. */
-  drop(line: SwitchLine): void {
+  drop(line: Line): void {
+    this.congestion.forget(line)
     for (const end of line.ends.values()) this.shut(end)
     const failure = encodeFailure(socketError('LINK_LOST', 'The link at the other end of the channel was lost.'))
     for (const side of line.sides.values()) {
@@ -151,22 +146,35 @@ export class Switchboard {
     return known?.shared === open.shared ? known : { ...open, channelId: id }
   }
 
-  /** The Provider first, so that it is there when the Consumer's first message comes. */
-  #join(consumer: SwitchEnd, provider: SwitchEnd): void {
-    const one = { line: consumer.line, number: consumer.line.nextStream(), end: consumer } as Side
-    const two: Side = { line: provider.line, number: provider.line.nextStream(), end: provider, other: one }
-    one.other = two
-    one.line.sides.set(one.number, one)
-    two.line.sides.set(two.number, two)
+  /** The Provider is told first, so that it is there when the Consumer's first message comes. */
+  #join(one: SwitchEnd, two: SwitchEnd): void {
+    const [consumer, provider] = one.open.role === 'consumer' ? [one, two] : [two, one]
+    const near = { line: consumer.line, number: consumer.line.nextStream(), end: consumer } as Side
+    // Its number is taken before the other is chosen: both may be of one link.
+    near.line.sides.set(near.number, near)
+    const far: Side = { line: provider.line, number: provider.line.nextStream(), end: provider, other: near }
+    near.other = far
+    far.line.sides.set(far.number, far)
     this.streams++
-    this.#attach(two, one.line.info)
-    this.#attach(one, two.line.info)
+    attach(far, near.line)
+    attach(near, far.line)
   }
 
-  #attach(side: Side, peer: LinkInfo): void {
-    const { linkId, name, transport, address, identity, features } = peer
-    const told = encodePeer({ linkId, name, transport, address, identity, features })
-    side.line.tell(Kind.ATTACH, side.number, side.end.number, told)
+  /** Its link has as many streams as it may. */
+  #evict(end: SwitchEnd): void {
+    const code = 'TOO_MANY_CHANNELS'
+    const failure = encodeFailure(socketError(code))
+    for (const side of end.line.sides.values()) if (side.end === end) this.#reset(side, failure)
+    this.shut(end)
+    end.line.evicted(end, code)
+  }
+
+  /** Ends a stream, and tells both sides. */
+  #reset(side: Side, failure: Uint8Array): void {
+    const { line, number, other } = side
+    this.#part(side)
+    line.tell(Kind.RESET, number, 0, failure)
+    other.line.tell(Kind.RESET, other.number, 0, failure)
   }
 
   #part(side: Side): void {
@@ -174,6 +182,22 @@ export class Switchboard {
     side.other.line.sides.delete(side.other.number)
     this.streams--
   }
+}
+
+function isFull({ line }: SwitchEnd): boolean {
+  return line.sides.size >= line.maxStreams
+}
+
+/** Whether one link has flooded the other, which has not read all of it yet. */
+function isBarred(line: Line, by: Line): boolean {
+  return by.waiting?.barred.has(line.info.linkId) === true
+}
+
+/** Where a link is, only those are told who are trusted. [SOCK 4.4] */
+function attach({ line, number, end }: Side, peer: Line): void {
+  const { linkId, name, transport, address, identity, features } = peer.info
+  const told = { linkId, name, transport, identity, features }
+  line.tell(Kind.ATTACH, number, end.number, encodePeer(line.isTrusted ? { ...told, address } : told))
 }
 
 /** A list of one is made as such, for an array that is pushed to reserves room for sixteen more. */

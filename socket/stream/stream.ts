@@ -12,7 +12,7 @@ import { type SignalboxError, socketError } from '#base/errors'
 import { initialWindowBytes, type LinkSettings } from '../options.ts'
 import type { Port } from '../transport/port.ts'
 import { decodeFailure, encodeFailure } from '../wire/failure.ts'
-import { Flag, Kind, maxFrameBytes } from '../wire/frame.ts'
+import { Flag, firstOptionalKind, Kind, knownFlags, maxFrameBytes } from '../wire/frame.ts'
 import type { PeerInfo } from '../wire/peer.ts'
 import { type Assembly, beginAssembly } from './assembly.ts'
 import { costOf, type GrowthBudget, ReceiveWindow } from './credit.ts'
@@ -216,9 +216,11 @@ export class Stream {
     else if (kind === Kind.CANCEL) this.#cancelled(id)
     else if (kind === Kind.END) this.#ended()
     else if (kind === Kind.RESET) this.lose(start === end ? undefined : decodeFailure(bytes, start, end, false))
+    else if (kind < firstOptionalKind) throw socketError('BAD_FRAME', `A frame of the unknown kind ${kind} came.`)
   }
 
   #data(flags: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+    if (flags & ~knownFlags) throw socketError('BAD_FRAME', 'A frame with an unknown flag came.')
     const cost = costOf(end - start)
     if (!this.#receiving.received(cost, (flags & Flag.STARVED) !== 0)) throw socketError('FLOW_VIOLATION')
     const assembly = this.#assembly

@@ -1,27 +1,42 @@
 /**
- * A pair of ports joined in memory: what is sent on one is at once with the owner of the other. No socket, no copy.
+ * A pair of ports joined in memory: what is sent on one is handed to the owner of the other. No socket, no copy.
  *
- * Floor 2. The owner is called within `send`, so it must be ready for an answer before it sends.
+ * Floor 2. Frames are handed over by turn and never within `send`, so two services that answer each other take turns
+ * with everybody else instead of calling each other until the stack is full.
  */
 
 import { readU32 } from '#base/bytes'
 import type { Clock } from '#base/clock'
 import { headerBytes } from '../wire/frame.ts'
+import { FrameRing } from './frame-ring.ts'
 import type { Port, PortOwner } from './port.ts'
 
 class LocalPort implements Port {
   readonly transport = 'local'
   readonly address = ''
+  readonly copies = 0
   readonly isPartial = false
-  readonly buffered = 0
   readonly isCongested = false
   received = 0
   readonly #clock: Clock
+  /** What the other side has sent and this side has not taken. */
+  readonly #arriving = new FrameRing()
+  readonly #handOver = (): void => this.#take()
   #owner: PortOwner | undefined
   #other: LocalPort | undefined
+  #isScheduled = false
+  /** Nothing more is sent from here; what the other side has sent until it notices still comes. */
+  isClosing = false
+  #isOver = false
+  /** Something came that was no frame of the protocol; nothing after it is wanted. */
+  #isDeaf = false
 
   constructor(clock: Clock) {
     this.#clock = clock
+  }
+
+  get buffered(): number {
+    return this.#other === undefined ? 0 : this.#other.#arriving.bytes
   }
 
   join(other: LocalPort): void {
@@ -30,22 +45,24 @@ class LocalPort implements Port {
 
   attach(owner: PortOwner): void {
     this.#owner = owner
+    this.#schedule()
   }
 
   limit(): void {}
 
   send(kind: number, flags: number, stream: number, id: number, bytes: Uint8Array, start: number, end: number): void {
-    this.#other?.take(kind, flags, stream, id, bytes, start, end, false)
+    if (!this.isClosing) this.#other?.arrive(kind, flags, stream, id, bytes, start, end, false)
   }
 
   relay(bytes: Uint8Array, start: number, end: number): void {
+    if (this.isClosing) return
     const kind = bytes[start + 4] as number
     const flags = bytes[start + 5] as number
     const [stream, id] = [readU32(bytes, start + 8), readU32(bytes, start + 12)]
-    this.#other?.take(kind, flags, stream, id, bytes, start + headerBytes, end, true)
+    this.#other?.arrive(kind, flags, stream, id, bytes, start + headerBytes, end, true)
   }
 
-  take(
+  arrive(
     kind: number,
     flags: number,
     stream: number,
@@ -55,36 +72,69 @@ class LocalPort implements Port {
     end: number,
     framed: boolean,
   ): void {
+    if (this.#isDeaf) return
     this.received += headerBytes + end - start
-    const owner = this.#owner
-    try {
-      owner?.frame(kind, flags, stream, id, bytes, start, end, framed)
-    } catch (error) {
-      // The fault of what was sent must not become the sender's exception.
-      owner?.garbled(error as Error)
-    }
+    this.#arriving.push(kind, flags, stream, id, bytes, start, end, framed)
+    if (!this.#isScheduled) this.#schedule()
   }
 
   close(): void {
-    this.destroy()
+    if (this.isClosing) return
+    this.isClosing = true
+    const other = this.#other
+    if (other !== undefined) other.#schedule()
   }
 
   destroy(): void {
     const other = this.#other
+    this.isClosing = true
+    this.#arriving.clear()
     if (other === undefined) return
-    this.#other = undefined
-    other.#other = undefined
-    this.#end()
-    other.#end()
+    other.#arriving.clear()
+    this.#part(other)
   }
 
-  /** In a turn of its own: whoever ended the connection may be in the middle of something. */
-  #end(): void {
-    this.#clock.turn(() => {
-      const owner = this.#owner
+  #part(other: LocalPort): void {
+    this.#other = undefined
+    other.#other = undefined
+    for (const port of [this, other]) {
+      port.isClosing = true
+      port.#isOver = true
+      port.#schedule()
+    }
+  }
+
+  /** Before it has an owner it keeps what comes, and so also its end. */
+  #schedule(): void {
+    if (this.#isScheduled || this.#owner === undefined) return
+    this.#isScheduled = true
+    this.#clock.turn(this.#handOver)
+  }
+
+  /** Takes what is there now. What that brings about has to wait for the next turn. */
+  #take(): void {
+    this.#isScheduled = false
+    const owner = this.#owner
+    if (owner === undefined) return
+    for (let left = this.#arriving.length; left > 0 && this.#arriving.length > 0; left--) this.#hand(owner)
+    const other = this.#other
+    if (this.#arriving.length > 0) this.#schedule()
+    else if (other?.isClosing) this.#part(other)
+    else if (this.#isOver) {
       this.#owner = undefined
-      owner?.ended(undefined, this)
-    })
+      owner.ended(undefined, this)
+    }
+  }
+
+  #hand(owner: PortOwner): void {
+    try {
+      this.#arriving.hand(owner)
+    } catch (error) {
+      // The fault of what was sent must not become the sender's exception.
+      this.#isDeaf = true
+      this.#arriving.clear()
+      owner.garbled(error as Error)
+    }
   }
 }
 

@@ -6,7 +6,7 @@
  * has gathered; `send` and `relay` never fail and never block. Whoever sends watches `isCongested` and `buffered`.
  * Bytes handed over belong to the port until they are out; bytes received belong to the owner.
  */
-import type { Clock } from '#base/clock'
+import type { Cancel, Clock } from '#base/clock'
 
 /** Takes frames one by one. `bytes[start, end)` is the payload. */
 export interface FrameSink {
@@ -40,6 +40,8 @@ export interface Port {
   readonly transport: string
   /** The peer's address, '' where it has none. */
   readonly address: string
+  /** Payloads up to so many bytes are copied by `send`; longer ones it keeps as they are until they are out. */
+  readonly copies: number
   /** Bytes received so far; liveness is judged by it. */
   readonly received: number
   /** Whether a frame has begun to arrive and is not complete. */
@@ -77,3 +79,36 @@ export interface DialSettings {
  * address of its kind.
  */
 export type Dial = (url: string, settings: DialSettings, signal: AbortSignal) => Promise<Port>
+
+/** Where to listen. Default: TCP on 127.0.0.1, a free port. */
+export interface ListenAddress {
+  /** TCP port; 0 picks a free one. */
+  readonly port?: number
+  /** Interface to bind. Default '127.0.0.1', this machine only; '0.0.0.0' is everybody. */
+  readonly host?: string
+  /** Path of a unix socket, instead of a port. */
+  readonly path?: string
+  /** The address as text, instead of the three above: `tcp://0.0.0.0:9090`, or one for a transport of `transports`. */
+  readonly url?: string
+  /** With it the port speaks TLS. */
+  readonly tls?: Readonly<Record<string, unknown>>
+}
+
+/** What listening takes of a server. */
+export interface ListenSettings {
+  readonly clock: Clock
+  /** For a handshake that comes before the one the server can see, such as that of TLS. */
+  readonly handshakeTimeoutMs: number
+  /** A place among `maxHandshakes` for one of those: what gives it back; nothing when all are taken. */
+  reserve(): Cancel | undefined
+}
+
+export interface Listener {
+  /** The address to dial, with the port that was picked. */
+  readonly url: string
+  /** Stops accepting; connections go on. */
+  close(): Promise<void>
+}
+
+/** Listens, and calls `accept` with a port for every connection. Rejects with LISTEN_FAILED, or INVALID_OPTION. */
+export type Listen = (where: ListenAddress, settings: ListenSettings, accept: (port: Port) => void) => Promise<Listener>

@@ -112,7 +112,8 @@ export function plainIdentity(given: unknown): Identity {
   return JSON.parse(text) as Identity
 }
 
-export function encodePeer(peer: PeerInfo): Uint8Array {
+/** Without the address where it is not to be told. */
+export function encodePeer(peer: Omit<PeerInfo, 'address'> & Partial<PeerInfo>): Uint8Array {
   return encodeText(JSON.stringify(peer))
 }
 

@@ -42,6 +42,9 @@ export type Kind = (typeof Kind)[keyof typeof Kind]
 /** The lowest kind that the server relays from one end of a stream to the other. */
 export const firstStreamKind = Kind.DATA
 
+/** From this kind on a stream ignores what it does not know; below it, it is reset. [SOCK 2.5] */
+export const firstOptionalKind = 128
+
 /** Flags of a DATA frame. [SOCK 5.1] */
 export const Flag = {
   /** Another fragment of the same message follows. */
@@ -54,7 +57,7 @@ export const Flag = {
   STARVED: 8,
 } as const
 
-const knownFlags = Flag.MORE | Flag.REPLY | Flag.FAIL | Flag.STARVED
+export const knownFlags = Flag.MORE | Flag.REPLY | Flag.FAIL | Flag.STARVED
 const known = new Uint8Array(256)
 for (const kind of Object.values(Kind)) known[kind] = 1
 
@@ -81,10 +84,12 @@ export function rewriteStream(bytes: Uint8Array, at: number, stream: number): vo
   writeU32(bytes, at + 8, stream)
 }
 
-/** Whether kind, flags and the reserved bytes of the header at `at` are ones that this version knows. */
+/**
+ * Whether the header at `at` can be taken. Kinds and flags of streams are for the end of the stream to judge, so that a
+ * server passes on what it has never heard of. [SOCK 2.5]
+ */
 export function isKnownHeader(bytes: Uint8Array, at: number): boolean {
   const kind = bytes[at + 4] as number
-  const flags = bytes[at + 5] as number
-  if (known[kind] !== 1 || bytes[at + 6] !== 0 || bytes[at + 7] !== 0) return false
-  return kind === Kind.DATA ? (flags & ~knownFlags) === 0 : flags === 0
+  if (bytes[at + 6] !== 0 || bytes[at + 7] !== 0) return false
+  return kind >= firstStreamKind || (known[kind] === 1 && bytes[at + 5] === 0)
 }

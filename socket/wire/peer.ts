@@ -26,12 +26,16 @@ export interface LinkInfo {
   readonly transport: string
   /** The address of the peer, such as '10.0.0.7:51820'; '' where it has none. */
   readonly address: string
-  /** The credentials that the client sent. Not passed on to other links. */
-  readonly auth: unknown
-  /** Set once authenticated. */
+  /** Empty until it is known. */
   readonly identity: Identity
   /** What its program can do beyond the bare protocol. */
   readonly features: readonly string[]
+}
+
+/** A link that asks to be let in. Its credentials are seen by `authenticate` alone, and forgotten then. */
+export interface Applicant extends LinkInfo {
+  /** The credentials that the client sent. */
+  readonly auth: unknown
 }
 
 /** The other end of a stream, as told to the application. */
@@ -39,7 +43,7 @@ export interface PeerInfo {
   readonly linkId: number
   readonly name: string
   readonly transport: string
-  /** '' where the server does not tell. */
+  /** '' except at trusted ends: nobody else is told where others are. */
   readonly address: string
   readonly identity: Identity
   /** What the program at the other end can do beyond the bare protocol. */

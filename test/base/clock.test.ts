@@ -15,15 +15,37 @@ describe('a turn', () => {
   it('lets what is asked for within it come too, and the event loop breathe', async () => {
     let depth = 0
     const again = (): void => {
-      if (++depth < 1_000) systemClock.turn(again)
+      if (++depth < 100_000) systemClock.turn(again)
     }
     systemClock.turn(again)
     let timers = 0
-    while (depth < 1_000) {
+    while (depth < 100_000) {
       await new Promise((resolve) => setTimeout(resolve))
       timers++
     }
     expect(timers).toBeGreaterThan(1)
+  })
+
+  it('lets those who wait for promises go on before what was asked for within it', async () => {
+    const order: string[] = []
+    await new Promise<void>((resolve) => {
+      systemClock.turn(() => {
+        void Promise.resolve()
+          .then(() => {})
+          .then(() => order.push('promises'))
+        systemClock.turn(() => resolve(void order.push('next')))
+      })
+    })
+    expect(order).toEqual(['promises', 'next'])
+  })
+
+  it('goes on with what was asked for within it before anything else comes', async () => {
+    const order: string[] = []
+    systemClock.turn(() => systemClock.turn(() => systemClock.turn(() => order.push('third'))))
+    await new Promise<void>((resolve) => {
+      setImmediate(() => setImmediate(() => resolve(void order.push('outside'))))
+    })
+    expect(order).toEqual(['third', 'outside'])
   })
 
   it('in which one call throws takes nothing from the others', async () => {

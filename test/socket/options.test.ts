@@ -59,7 +59,12 @@ describe('options', () => {
     expect(listenAddresses({})).toEqual([{}])
     expect(listenAddresses({ port: 1, graceMs: 5 })).toEqual([{ port: 1 }])
     expect(listenAddresses({ listen: [{ port: 1 }, { path: '/a' }] })).toEqual([{ port: 1 }, { path: '/a' }])
+    expect(listenAddresses({ listen: false })).toEqual([])
+    expect(listenAddresses({ url: 'tls://a:1', tls: {} })).toEqual([{ url: 'tls://a:1', tls: {} }])
     const muddled: ServerOptions[] = [
+      { url: 'tcp://a:1', port: 1 },
+      { url: 'unix:/a', path: '/a' },
+      { listen: false, port: 1 },
       { path: '/a', port: 1 },
       { path: '/a', tls: {} },
       { listen: [{ path: '/a', host: 'b' }] },
@@ -94,6 +99,13 @@ describe('a server with several addresses', () => {
     const consumer = await (two as Link).consumer(provider.channelId)
     expect(text(await consumer.send(bytes('a')))).toBe('a')
     await Promise.all([one?.close(), two?.close(), server.close()])
+  })
+
+  it('may be told where by text', async () => {
+    const server = await Server.listen({ url: 'tcp://127.0.0.1:0' })
+    expect(server.url).toMatch(/^tcp:\/\/127\.0\.0\.1:[1-9]\d*$/)
+    await server.close()
+    expect((await failure(Server.listen({ url: 'tls://127.0.0.1:0' }))).code).toBe('INVALID_OPTION')
   })
 
   it('listens on none when it cannot on one', async () => {

@@ -3,58 +3,68 @@
  *
  * Floor 3. Node only.
  */
-import { lstatSync, rmSync } from 'node:fs'
-import {
-  connect as connectTcp,
-  createServer,
-  type ListenOptions,
-  type Server as NetServer,
-  type Socket,
-} from 'node:net'
+import { createServer, type ListenOptions, type Server as NetServer, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { type Clock, longestTimerMs } from '#base/clock'
+import { type Cancel, longestTimerMs } from '#base/clock'
 import { socketError } from '#base/errors'
-import type { ListenAddress, TlsOptions } from '../../options.ts'
-import { formatAddress } from '../address.ts'
-import type { Port } from '../port.ts'
+import { invalid } from '#base/verify'
+import { type Address, formatAddress, parseAddress } from '../address.ts'
+import type { Listen, ListenAddress, Listener, ListenSettings, Port } from '../port.ts'
 import { withIntake } from './adopt.ts'
 import type { Intake } from './intake.ts'
+import { pathFault, removeAbandoned } from './socket-path.ts'
 import { highWaterBytes, SocketPort } from './socket-port.ts'
 
-export interface Listener {
-  /** The address with the port that was picked. */
-  readonly url: string
-  /** Stops accepting; connections go on. */
-  close(): Promise<void>
+type Tls = ListenAddress['tls']
+
+/** Who listens there: one of `own`, by the scheme of the address, or the operating system. Throws INVALID_OPTION. */
+export function listenOf({ url }: ListenAddress, own: Readonly<Record<string, Listen>> = {}): Listen {
+  const scheme = url === undefined ? '' : url.slice(0, Math.max(0, url.indexOf(':')))
+  const found = Object.hasOwn(own, scheme) ? own[scheme] : listen
+  if (typeof found !== 'function') throw invalid('Server.listen', `transports.${scheme}`, 'a function', found)
+  return found
 }
 
-/** What listening takes of the server's settings. */
-export interface ListenSettings {
-  readonly clock: Clock
-  /** For TLS, whose own handshake comes before the one that the server can see. */
-  readonly handshakeTimeoutMs: number
+/** Listens on a socket of the operating system. */
+export const listen: Listen = async (where, settings, accept) => {
+  const { tls } = where
+  const address = addressOf(where)
+  if (address.transport === 'tls' && tls === undefined) {
+    throw invalid('listen', 'tls', 'a key and a certificate, for a tls:// address', tls)
+  }
+  return listening(address, tls, settings, accept)
 }
 
-/** Listens; `accept` is called with a port for every connection. Rejects with LISTEN_FAILED. */
-export function listen(
-  where: ListenAddress,
+function addressOf({ url, path, host = '127.0.0.1', port = 0, tls }: ListenAddress): Address {
+  if (path !== undefined) return { transport: 'unix', path }
+  const given = url === undefined ? undefined : parseAddress(url)
+  if (given?.transport === 'unix') return given
+  return { host, port, ...given, transport: tls === undefined ? (given?.transport ?? 'tcp') : 'tls' }
+}
+
+function listening(
+  address: Address,
+  tls: Tls,
   settings: ListenSettings,
   accept: (port: Port) => void,
 ): Promise<Listener> {
-  const transport = where.path === undefined ? (where.tls === undefined ? 'tcp' : 'tls') : 'unix'
-  const host = where.host ?? '127.0.0.1'
-  const binding: ListenOptions = where.path === undefined ? { host, port: where.port ?? 0 } : { path: where.path }
+  const { transport } = address
+  const path = address.transport === 'unix' ? address.path : undefined
+  const binding: ListenOptions =
+    address.transport === 'unix' ? { path: address.path } : { host: address.host, port: address.port }
   return new Promise((resolve, reject) => {
     const refuse = (error: Error & { code?: string }): void => {
-      const what = `Cannot listen on ${where.path ?? `${host}:${where.port ?? 0}`}: ${error.code ?? error.message}.`
-      reject(socketError('LISTEN_FAILED', what, { cause: error }))
+      const why = (path !== undefined && pathFault(path, error)) || (error.code ?? error.message)
+      reject(socketError('LISTEN_FAILED', `Cannot listen on ${formatAddress(address)}: ${why}.`, { cause: error }))
     }
     const take = (socket: Socket, intake?: Intake): void =>
       accept(new SocketPort(socket, transport, settings.clock, intake))
     try {
-      const { server, cut } = where.tls ? securing(where.tls, settings, take) : plain(take)
+      const tooLong = path === undefined ? undefined : pathFault(path)
+      if (tooLong !== undefined) return refuse(new Error(tooLong))
+      const { server, cut } = tls ? securing(tls, settings, take) : plain(take)
       server.once('error', async (error: Error & { code?: string }) => {
-        const isFree = error.code === 'EADDRINUSE' && where.path !== undefined && (await removeAbandoned(where.path))
+        const isFree = error.code === 'EADDRINUSE' && path !== undefined && (await removeAbandoned(path))
         if (!isFree) return refuse(error)
         server.once('error', refuse)
         server.listen(binding)
@@ -62,32 +72,12 @@ export function listen(
       server.listen(binding, () => {
         // Running out of file descriptors in accept is told as an error of the server; accepting goes on afterwards.
         server.on('error', () => {})
-        resolve({ url: urlOf(server, transport, where), close: () => closed(server, cut) })
+        resolve({ url: urlOf(server, address), close: () => closed(server, cut) })
       })
     } catch (error) {
       refuse(error as Error)
     }
   })
-}
-
-/**
- * Removes a unix socket that nobody listens on: a server that was killed leaves its file behind. False if it is none.
- */
-async function removeAbandoned(path: string): Promise<boolean> {
-  try {
-    if (!lstatSync(path).isSocket()) return false
-    const isAbandoned = await new Promise<boolean>((resolve) => {
-      const probe = connectTcp({ path }, () => {
-        probe.destroy()
-        resolve(false)
-      })
-      probe.once('error', (error: Error & { code?: string }) => resolve(error.code === 'ECONNREFUSED'))
-    })
-    if (isAbandoned) rmSync(path)
-    return isAbandoned
-  } catch {
-    return false
-  }
 }
 
 /** A server of the system, and what cuts those connections that nobody else knows of. */
@@ -107,33 +97,43 @@ function plain(take: (socket: Socket, intake: Intake | undefined) => void): Acce
 }
 
 /** With TLS a connection is handed on when it is secured; until then it is kept here, by the address it came from. */
-function securing(tls: TlsOptions, { handshakeTimeoutMs }: ListenSettings, take: (socket: Socket) => void): Accepting {
-  const unsecured = new Map<string, Socket>()
+function securing(tls: Record<string, unknown>, settings: ListenSettings, take: (socket: Socket) => void): Accepting {
+  const { handshakeTimeoutMs, reserve } = settings
+  const unsecured = new Map<string, { readonly socket: Socket; readonly release: Cancel }>()
   const keyOf = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort}`
+  const forget = (key: string): void => {
+    unsecured.get(key)?.release()
+    unsecured.delete(key)
+  }
   const options = { ...common, handshakeTimeout: Math.min(handshakeTimeoutMs, longestTimerMs), ...tls }
   const server = createTlsServer(options, (socket) => {
-    unsecured.delete(keyOf(socket))
+    forget(keyOf(socket))
     take(socket)
   })
   server.on('connection', (socket: Socket) => {
+    const release = reserve()
+    if (release === undefined) {
+      socket.destroy()
+      return
+    }
     const key = keyOf(socket)
-    unsecured.set(key, socket)
+    unsecured.set(key, { socket, release })
     socket.once('close', () => {
-      if (unsecured.get(key) === socket) unsecured.delete(key)
+      if (unsecured.get(key)?.socket === socket) forget(key)
     })
   })
   // A TLS handshake that fails or takes too long is told here; the connection is gone and nobody else is concerned.
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   const cut = (): void => {
-    for (const socket of unsecured.values()) socket.destroy()
+    for (const { socket } of unsecured.values()) socket.destroy()
   }
   return { server, cut }
 }
 
-function urlOf(server: NetServer, transport: 'tcp' | 'tls' | 'unix', where: ListenAddress): string {
+function urlOf(server: NetServer, address: Address): string {
   const bound = server.address()
-  if (transport === 'unix' || bound === null || typeof bound === 'string') return `unix:${where.path}`
-  return formatAddress({ transport, host: bound.address, port: bound.port })
+  if (address.transport === 'unix' || bound === null || typeof bound === 'string') return formatAddress(address)
+  return formatAddress({ transport: address.transport, host: bound.address, port: bound.port })
 }
 
 function closed(server: NetServer, cut: () => void): Promise<void> {

@@ -105,9 +105,12 @@ describe('a channel end that is opened again', () => {
     await lose(server)
     await until('it is refused a few times', () => server.last.opens.length >= 3)
     await provider.close()
+    // What was said before is still on its way.
+    await turns(2)
     const { length } = server.last.frames
     await turns()
     expect([server.last.frames.length, link.stats().ends]).toEqual([length, 0])
+    expect(server.last.frames.filter(({ kind }) => kind === Kind.SHUT)).toEqual([])
   })
 
   it('ends with what will not pass', async () => {

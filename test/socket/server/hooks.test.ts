@@ -1,9 +1,9 @@
 /** The server's hooks: who a link is, what it may open, and what whoever watches is told. */
 import {
+  type Applicant,
   type Identity,
   Link,
   type LinkEvent,
-  type LinkInfo,
   Provider,
   type ServerEvent,
   type ServerOptions,
@@ -90,8 +90,8 @@ describe('authenticate', () => {
   })
 
   it('is asked with what is known of the link', async () => {
-    let asked: LinkInfo | undefined
-    const authenticate = (link: LinkInfo): Identity => {
+    let asked: Applicant | undefined
+    const authenticate = (link: Applicant): Identity => {
       asked = link
       return {}
     }
@@ -151,13 +151,13 @@ describe('authorise', () => {
     expect([bob.isOpen, bob.stats().ends]).toEqual([true, 1])
   })
 
-  it('refuses when it throws', async () => {
+  it('that throws has not decided: AUTH_UNAVAILABLE, which may be tried again', async () => {
     const authorise = (): never => {
       throw new Error('broken')
     }
     await using house = await House.open('tcp', { authorise })
     const link = await house.link()
-    expect((await failure(link.consumer(newId()))).code).toBe('FORBIDDEN')
+    expect(await failure(link.consumer(newId()))).toMatchObject({ code: 'AUTH_UNAVAILABLE', retryable: true })
     expect(link.isOpen).toBe(true)
   })
 

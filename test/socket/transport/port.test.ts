@@ -6,12 +6,13 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import type { TestContext } from 'vitest'
 import { type Clock, systemClock } from '../../../base/clock.ts'
-import type { ListenAddress, TlsOptions } from '../../../socket/options.ts'
+import type { TlsOptions } from '../../../socket/options.ts'
 import { parseAddress } from '../../../socket/transport/address.ts'
 import { joinedPorts } from '../../../socket/transport/in-process.ts'
 import { socketTransports } from '../../../socket/transport/node/dial.ts'
 import { listen } from '../../../socket/transport/node/listen.ts'
-import type { Port } from '../../../socket/transport/port.ts'
+import type { ListenAddress, Port } from '../../../socket/transport/port.ts'
+import { simulatedPorts } from '../../../socket/transport/simulated.ts'
 import { dialOf } from '../../../socket/transport/transports.ts'
 import { until } from '../tools/until.ts'
 import { certificate } from './certificate.ts'
@@ -30,7 +31,7 @@ type Connected = { readonly far: Port; readonly url: string; readonly release: (
 
 async function accepting<T>(place: Place, connect: (url: string) => Promise<T>): Promise<Connected & { near: T }> {
   const accepted: Port[] = []
-  const settings = { clock, handshakeTimeoutMs: 5_000 }
+  const settings = { clock, handshakeTimeoutMs: 5_000, reserve: () => () => {} }
   const listener = await listen(place.where, settings, (port) => accepted.push(port))
   const near = await connect(listener.url)
   const far = await until('it was accepted', () => accepted[0])
@@ -99,6 +100,14 @@ portSuite({
   transport: 'local',
   async pair() {
     const [near, far] = joinedPorts(clock)
+    return { near, far, release: async () => {} }
+  },
+})
+
+portSuite({
+  transport: 'simulated',
+  async pair() {
+    const { near, far } = simulatedPorts({ clock, latencyMs: 1, jitterMs: 2, maxPieceBytes: 50_000 })
     return { near, far, release: async () => {} }
   },
 })

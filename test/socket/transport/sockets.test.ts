@@ -6,14 +6,14 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../../base/clock.ts'
 import { socketTransports } from '../../../socket/transport/node/dial.ts'
-import { type Listener, listen } from '../../../socket/transport/node/listen.ts'
-import type { DialSettings, Port } from '../../../socket/transport/port.ts'
+import { listen } from '../../../socket/transport/node/listen.ts'
+import type { DialSettings, Listener, Port } from '../../../socket/transport/port.ts'
 import { dialOf } from '../../../socket/transport/transports.ts'
 import { Child } from '../tools/child.ts'
 import { until } from '../tools/until.ts'
 import { certificate } from './certificate.ts'
 
-const settings = { clock: systemClock, handshakeTimeoutMs: 5_000 }
+const settings = { clock: systemClock, handshakeTimeoutMs: 5_000, reserve: () => () => {} }
 const releases: (() => unknown)[] = []
 
 const dial = (url: string, given: Partial<DialSettings> = {}, signal = new AbortController().signal): Promise<Port> =>

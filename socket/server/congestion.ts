@@ -1,0 +1,75 @@
+/**
+ * Judges what waits for links that do not read: who has to go when it becomes too much.
+ *
+ * Floor 4. From half of a link's bound on, whoever sends it much more than the others has his streams to it reset: a
+ * link that is busy for a moment must not be cut because another one floods it. At the whole bound the link itself is cut;
+ * and when everything that waits for all links is more than the server may hold, the one with the most. [SOCK 7.4]
+ */
+import type { MemoryBudget } from '#base/memory-budget'
+import type { Line } from './lines.ts'
+import { Waiting } from './waiting.ts'
+
+/** Resets the streams between two links, and joins their channel ends anew. */
+export interface Joints {
+  breakUp(line: Line, linkId: number): void
+  rejoin(line: Line, linkIds: ReadonlySet<number>): void
+}
+
+export class Congestion {
+  readonly #congested = new Set<Line>()
+  readonly #maxLinkBytes: number
+  readonly #memory: MemoryBudget
+  readonly #joints: Joints
+
+  constructor(maxLinkBytes: number, memory: MemoryBudget, joints: Joints) {
+    this.#maxLinkBytes = maxLinkBytes
+    this.#memory = memory
+    this.#joints = joints
+  }
+
+  /** More waits for a congested link. `source` sent it; without one the server did. */
+  grew(line: Line, source: Line | undefined, bytes: number): void {
+    const { buffered } = line.port
+    const waiting = line.waiting ?? this.#begin(line)
+    waiting.hold(buffered)
+    const limit = this.#maxLinkBytes
+    if (buffered > limit) line.overflowed(limit, buffered)
+    else if (source !== undefined && !source.isTrusted) {
+      waiting.count(source.info.linkId, bytes)
+      const greediest = buffered > limit / 2 ? waiting.bar() : undefined
+      if (greediest !== undefined) this.#joints.breakUp(line, greediest)
+    }
+    if (this.#memory.used > this.#memory.limit) this.#cutLargest()
+  }
+
+  /** The link has read what waited for it. */
+  drained(line: Line): void {
+    const { waiting } = line
+    if (waiting === undefined) return
+    this.forget(line)
+    if (waiting.barred.size > 0) this.#joints.rejoin(line, waiting.barred)
+  }
+
+  /** The link is gone. */
+  forget(line: Line): void {
+    line.waiting?.hold(0)
+    line.waiting = undefined
+    this.#congested.delete(line)
+  }
+
+  #begin(line: Line): Waiting {
+    const waiting = new Waiting(this.#memory)
+    line.waiting = waiting
+    this.#congested.add(line)
+    return waiting
+  }
+
+  /** The one that is cut takes what waited for it along in the next turn; until then it stays the largest. */
+  #cutLargest(): void {
+    let largest: Line | undefined
+    for (const line of this.#congested) {
+      if ((line.waiting?.bytes ?? 0) > (largest?.waiting?.bytes ?? 0)) largest = line
+    }
+    largest?.overflowed(this.#memory.limit, this.#memory.used)
+  }
+}

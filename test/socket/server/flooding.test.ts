@@ -1,0 +1,124 @@
+/** Links that do not read for a moment, and others that send them too much meanwhile: who is parted, and who is cut. */
+import type { ServerEvent, ServerOptions } from 'signalbox/socket'
+import { describe, expect, it } from 'vitest'
+import { newId } from '../../../base/identifier.ts'
+import { Kind } from '../../../socket/wire/frame.ts'
+import { bytes, failure, House, text } from '../tools/house.ts'
+import { RawPeer } from '../tools/raw-peer.ts'
+import { turns, until } from '../tools/until.ts'
+
+const MiB = 1024 * 1024
+
+async function scene(options: ServerOptions) {
+  const cut: string[] = []
+  const observe = ({ type, link, code }: ServerEvent): void => {
+    if (type === 'link-close' && code !== undefined) cut.push(`${link.name} ${code}`)
+  }
+  const house = await House.open('tcp', { observe, ...options })
+  const channelId = newId()
+  const busy = await RawPeer.welcomed(house.server.url)
+  busy.open(1, 'provider', channelId, true)
+  await busy.next(Kind.OPENED)
+  return { house, channelId, busy, cut }
+}
+
+describe('[SOCK 7.4] a Provider that is busy for a moment', () => {
+  it('is not cut because one link floods it: that one is parted from it, and joined again when it has read', async () => {
+    const { house, channelId, busy, cut } = await scene({ maxLinkBufferBytes: 8 * MiB })
+    await using _house = house
+    await using _busy = busy
+    busy.socket.pause()
+    const honest = await (await house.link({ name: 'honest' })).consumer(channelId)
+    for (let i = 0; i < 10; i++) void honest.post(new Uint8Array(1_000))
+    const evil = await house.link({ name: 'evil' })
+    const ends = await Promise.all(Array.from({ length: 300 }, () => evil.consumer(channelId)))
+    const posts = ends.flatMap((end) => [end.post(new Uint8Array(64_000)), end.post(new Uint8Array(64_000))])
+    void Promise.allSettled(posts)
+    await until('its streams are reset', () => ends.every((end) => end.providers === 0))
+    expect([cut, honest.providers]).toEqual([[], 1])
+    // Who comes meanwhile is not joined, or it would go on like that.
+    const late = await evil.consumer(channelId)
+    expect(late.providers).toBe(0)
+    busy.socket.resume()
+    await until('they are joined again', () => [...ends, late].every((end) => end.providers === 1))
+    expect(house.server.stats()).toMatchObject({ streams: 302, broken: 0 })
+    await until('nothing is held any more', () => house.server.stats().memory.used === 0)
+  })
+
+  it('is cut at the whole bound where nobody sends it more than the others do', async () => {
+    const { house, channelId, busy, cut } = await scene({ maxLinkBufferBytes: 2 * MiB })
+    await using _house = house
+    await using _busy = busy
+    busy.socket.pause()
+    const links = await Promise.all(Array.from({ length: 30 }, () => house.link()))
+    const ends = await Promise.all(links.flatMap((link) => [1, 2, 3, 4].map(() => link.consumer(channelId))))
+    for (const end of ends) void end.post(new Uint8Array(60_000)).catch(() => {})
+    await until('it is cut', () => cut.length > 0)
+    expect(cut).toEqual(['raw SLOW_LINK'])
+    await until('nothing is held any more', () => house.server.stats().memory.used === 0)
+  })
+})
+
+describe('what waits for all links together', () => {
+  it('has a bound, at which the link with the most is cut, and nobody else', async () => {
+    const { house, channelId, busy, cut } = await scene({ maxMemoryBytes: 6 * MiB })
+    await using _house = house
+    await using _busy = busy
+    await using other = await RawPeer.welcomed(house.server.url)
+    const small = newId()
+    other.open(1, 'provider', small)
+    await other.next(Kind.OPENED)
+    busy.socket.pause()
+    other.socket.pause()
+    const link = house.server.link()
+    const flood = async (id: string, count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        const end = await link.consumer(id)
+        for (let each = 0; each < 2; each++) void end.post(new Uint8Array(64_000)).catch(() => {})
+      }
+      await turns()
+    }
+    await flood(small, 50)
+    const { used } = house.server.stats().memory
+    await flood(channelId, 250)
+    await until('one is cut', () => cut.length > 0)
+    await turns()
+    expect(cut).toEqual(['raw SLOW_LINK'])
+    expect(house.server.stats()).toMatchObject({ links: 2, broken: 1, memory: { limit: 6 * MiB } })
+    expect(house.server.stats().memory.used).toBeLessThanOrEqual(Math.max(used, 3 * MiB))
+    other.socket.resume()
+    await until('the other has read', () => house.server.stats().memory.used === 0)
+  })
+})
+
+describe('[SOCK 4.3] a link that has as many streams as it may', () => {
+  it('and waits on a channel does not keep a Provider from it: its own end is closed', async () => {
+    await using house = await House.open('tcp', { maxStreamsPerLink: 4 })
+    const [channelId, full] = [newId(), newId()]
+    const sitting = await house.link()
+    const waiting = await sitting.consumer(channelId)
+    await (await house.link()).provider(full)
+    const ends = await Promise.all([1, 2, 3, 4].map(() => sitting.consumer(full)))
+    const provider = await (await house.link()).provider(channelId)
+    provider.serve(({ payload }) => payload)
+    expect((await failure(waiting.send(bytes('a')))).code).toBe('TOO_MANY_CHANNELS')
+    const consumer = await (await house.link()).consumer(channelId)
+    expect(text(await consumer.send(bytes('b')))).toBe('b')
+    expect([sitting.isOpen, ends.map((end) => end.providers)]).toEqual([true, [1, 1, 1, 1]])
+  })
+
+  it('and provides a channel leaves new Consumers to the other Providers', async () => {
+    await using house = await House.open('tcp', { maxStreamsPerLink: 2 })
+    const channelId = newId()
+    const first = await (await house.link()).provider(channelId, { mode: 'shared' })
+    const filling = await house.link()
+    const own = await (await house.link()).provider(newId(), { mode: 'shared' })
+    for (let i = 0; i < 2; i++) await filling.consumer(channelId)
+    const refused = await failure((await house.link()).consumer(channelId))
+    expect([refused.code, first.consumers, own.consumers]).toEqual(['TOO_MANY_CHANNELS', 2, 0])
+    // The link that fills the first has no stream left for the second, so its ends are closed.
+    const second = await (await house.link()).provider(channelId, { mode: 'shared' })
+    const late = await (await house.link()).consumer(channelId)
+    expect([second.consumers, late.providers]).toEqual([1, 2])
+  })
+})
