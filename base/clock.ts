@@ -23,6 +23,13 @@ export interface Clock {
   every(ms: number, call: () => void): Cancel
   /** Calls once, when the present turn of the event loop has handled the input that was ready. */
   turn(call: () => void): void
+  /**
+   * Calls once, when the present callback of the event loop is done, and those who wait for promises have gone on; often
+   * before the next input is looked at. Never within the call.
+   */
+  soon(call: () => void): void
+  /** Another number in each turn. */
+  turnNumber(): number
   /** At least 0, below 1. */
   random(): number
   /** So many random bytes, for names. The system's are ones that nobody can guess. */
@@ -45,6 +52,9 @@ const afterPromises: (call: () => void) => void =
 let turnCalls: (() => void)[] = []
 let isScheduled = false
 let passes = 0
+let turnNumber = 0
+let soonCalls: (() => void)[] = []
+let soonPasses = 0
 
 /**
  * As far as a publish goes within one program: it is packed, goes to the server, to the broker, is packed there, and
@@ -67,8 +77,28 @@ function endTurn(): void {
     return
   }
   passes = 0
+  soonPasses = 0
+  turnNumber++
   isScheduled = turnCalls.length > 0
   if (isScheduled) setImmediate(endTurn)
+}
+
+function scheduleTurn(): void {
+  if (isScheduled) return
+  isScheduled = true
+  setImmediate(endTurn)
+}
+
+/**
+ * For a turn that has the input of a thousand connections, each going through a few hands. What asks for more than that
+ * asks without end, and waits for the end of the turn, so that input gets its chance.
+ */
+const maxSoonPasses = 8_192
+
+function runSoon(): void {
+  const calls = soonCalls
+  soonCalls = []
+  for (const call of calls) guarded(call)
 }
 
 /** The fault of one must not cost the others their turn. It is told as if the call had stood alone. */
@@ -97,10 +127,21 @@ export const systemClock: Clock = {
   },
   turn(call) {
     turnCalls.push(call)
-    if (isScheduled) return
-    isScheduled = true
-    setImmediate(endTurn)
+    scheduleTurn()
   },
+  soon(call) {
+    scheduleTurn()
+    if (soonPasses >= maxSoonPasses) {
+      turnCalls.push(call)
+      return
+    }
+    if (soonCalls.length === 0) {
+      soonPasses++
+      afterPromises(runSoon)
+    }
+    soonCalls.push(call)
+  },
+  turnNumber: () => turnNumber,
   random: () => Math.random(),
   entropy: (count) => crypto.getRandomValues(new Uint8Array(count)),
 }

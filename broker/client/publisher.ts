@@ -92,6 +92,7 @@ export class Publisher {
   #count = 0
   #producerSeq = 0
   #scheduled = false
+  #leftIn = -1
   /** Parcels wrapped up, and those of them that have left; the open one has the number `#wrapped`. */
   #wrapped = 0
   #left = 0
@@ -288,11 +289,16 @@ export class Publisher {
 
   #schedule(): void {
     this.#scheduled = true
-    this.#settings.clock.turn(() => {
+    const { clock } = this.#settings
+    const leave = (): void => {
       this.#scheduled = false
       this.#turnBytes = 0
       this.send()
-    })
+    }
+    const turn = clock.turnNumber()
+    if (this.#leftIn === turn) clock.turn(leave)
+    else clock.soon(leave)
+    this.#leftIn = turn
   }
 
   /** Waits; meanwhile publishes wait too. */

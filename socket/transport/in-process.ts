@@ -1,7 +1,7 @@
 /**
  * A pair of ports joined in memory: what is sent on one is handed to the owner of the other. No socket, no copy.
  *
- * Floor 2. Frames are handed over by turn and never within `send`, so two services that answer each other take turns
+ * Floor 2. Frames are handed over soon, and never within `send`, so two services that answer each other take turns
  * with everybody else instead of calling each other until the stack is full.
  */
 
@@ -108,7 +108,7 @@ class LocalPort implements Port {
   #schedule(): void {
     if (this.#isScheduled || this.#owner === undefined) return
     this.#isScheduled = true
-    this.#clock.turn(this.#handOver)
+    this.#clock.soon(this.#handOver)
   }
 
   /** Takes what is there now. What that brings about has to wait for the next turn. */

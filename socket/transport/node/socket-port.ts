@@ -31,6 +31,8 @@ export class SocketPort implements Port, IntakeOwner {
   #decoder: Decoder | undefined
   #owner: PortOwner | undefined
   #scheduled = false
+  /** The turn in which output last left. */
+  #leftIn = -1
   #congested = false
   #ended = false
   #closing: Cancel | undefined
@@ -128,10 +130,23 @@ export class SocketPort implements Port, IntakeOwner {
     if (this.#gatheredBytes >= flushBytes && !this.#congested) this.#flush()
     if (this.#scheduled) return
     this.#scheduled = true
-    this.#clock.turn(() => {
+    this.#plan()
+  }
+
+  /**
+   * The first output of a turn leaves as soon as whoever made it is done: with a thousand connections it would otherwise
+   * wait until all their input is handled, and be out of the processor's cache by then. What comes later in the turn
+   * leaves together at its end.
+   */
+  #plan(): void {
+    const turn = this.#clock.turnNumber()
+    const leave = (): void => {
       this.#scheduled = false
       if (!this.#congested) this.#flush()
-    })
+    }
+    if (this.#leftIn === turn) this.#clock.turn(leave)
+    else this.#clock.soon(leave)
+    this.#leftIn = turn
   }
 
   #flush(): void {

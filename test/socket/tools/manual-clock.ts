@@ -47,6 +47,14 @@ export class ManualClock implements Clock {
     setImmediate(call)
   }
 
+  soon(call: () => void): void {
+    process.nextTick(call)
+  }
+
+  turnNumber(): number {
+    return 0
+  }
+
   /** The same numbers for the same seed (mulberry32). */
   random(): number {
     this.#seed = (this.#seed + 0x6d2b79f5) | 0
