@@ -240,6 +240,8 @@ export function listenAddresses(given: ServerOptions): readonly ListenAddress[] 
 export interface ProviderOptions {
   /** `exclusive` is alone on its channel; `shared` divides the requests with others. Default exclusive. */
   readonly mode?: 'exclusive' | 'shared'
+  /** Told how many Consumers there are, whenever one joins or leaves. It must not throw. */
+  readonly observe?: (consumers: number) => void
 }
 
 export interface ServeOptions {
@@ -250,8 +252,8 @@ export interface ServeOptions {
 export interface ConsumerOptions {
   /** Whether requests wait for a Provider that is not there yet; else they fail with NO_PROVIDER. Default true. */
   readonly waitForProvider?: boolean
-  /** Told how many Providers there are, whenever one joins or leaves. It must not throw. */
-  readonly observe?: (providers: number) => void
+  /** Told how many Providers there are, whenever one joins or leaves; with what broke the one that left. It must not throw. */
+  readonly observe?: (providers: number, error?: Error) => void
 }
 
 export interface SendOptions {
@@ -266,7 +268,7 @@ export interface SendOptions {
 export const sendTimeoutMs = 5_000
 export const serveConcurrency = 256
 
-export const providerRules: Rules = { mode: isOneOf('exclusive', 'shared') }
+export const providerRules: Rules = { mode: isOneOf('exclusive', 'shared'), observe: isFunction }
 export const serveRules: Rules = { concurrency: isNumber(1) }
 export const consumerRules: Rules = { waitForProvider: isBoolean, observe: isFunction }
 export const sendRules: Rules = { timeoutMs: isNumber(0), signal: isSignal, ordered: isBoolean }

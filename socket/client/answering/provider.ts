@@ -43,6 +43,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   failedMessages = 0
   readonly #session: Session
   readonly #ownsSession: boolean
+  readonly #observe: ProviderOptions['observe']
   readonly #number: number
   readonly #ready = deferred<void>()
   readonly #inbox: Inbox
@@ -63,6 +64,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     this.open = { role: 'provider', channelId, shared: options.mode === 'shared' }
     this.#session = session
     this.#ownsSession = ownsSession
+    this.#observe = options.observe
     this.#inbox = new Inbox(session.settings.maxBufferedBytes)
     this.#number = session.add(this)
     void handled(this.#ready.promise)
@@ -71,7 +73,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /**
    * A Provider with a connection of its own, which closes with it. Rejects as `Link.connect` and `link.provider` do.
    */
-  static async connect(url: string, channelId: string, options: LinkOptions & ProviderOptions = {}): Promise<Provider> {
+  static async connect(url: string, channelId: string, options: LinkOptions & Omit<ProviderOptions, 'observe'> = {}): Promise<Provider> {
     const { mode, ...linkOptions } = options
     const own = defined({ mode }) as ProviderOptions
     return openedAlone(url, linkOptions, (session) => new Provider(session, channelId, own, true))
@@ -182,6 +184,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   attached(stream: Stream): void {
     const { settings } = this.#session
     this.#streams.set(stream, new Answering(stream, settings, this))
+    this.#observe?.(this.#streams.size)
   }
 
   /** @internal */
@@ -263,7 +266,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   }
 
   #left(stream: Stream): void {
-    this.#streams.delete(stream)
+    if (this.#streams.delete(stream)) this.#observe?.(this.#streams.size)
     if (this.#streams.size === 0) this.#drained?.resolve()
   }
 

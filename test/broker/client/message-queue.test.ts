@@ -1,7 +1,7 @@
 /** A subscription's queue: every policy drops what it says, names it exactly, and counts what is left. */
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { ReceivedBatch } from '../../../broker/client/message.ts'
+import { ReceivedBatch } from '../../../broker/client/received-batch.ts'
 import { MessageQueue } from '../../../broker/client/message-queue.ts'
 import type { Overflow } from '../../../broker/client/options.ts'
 import { BatchHeader } from '../../../broker/shared/batch.ts'
