@@ -7,7 +7,16 @@
 import { handled } from '#base/deferred'
 import { SignalboxError, socketError } from '#base/errors'
 import { defined, invalid, isObject } from '#base/verify'
-import { type Identity, Link, type LinkOptions, linkDefaults, linkRules, Server, type ServerStats, serverRules } from '#socket'
+import {
+  type Identity,
+  Link,
+  type LinkOptions,
+  linkDefaults,
+  linkRules,
+  Server,
+  type ServerStats,
+  serverRules,
+} from '#socket'
 import { Client } from './client/client.ts'
 import { clientSettings } from './client/connect.ts'
 import {

@@ -130,4 +130,3 @@ export class Message<T = unknown> {
     return this.#attributes
   }
 }
-

@@ -105,9 +105,7 @@ export interface SubscribeOptions {
    */
   readonly overflow?: Overflow | undefined
   /** What the broker holds once credit is gone; then the oldest go, as gaps. Default 65 536 messages, 64 MiB. */
-  readonly limit?:
-    | { readonly messages?: number | undefined; readonly bytes?: number | undefined }
-    | undefined
+  readonly limit?: { readonly messages?: number | undefined; readonly bytes?: number | undefined } | undefined
   /** Where to begin, as far as the topic has a history. Default 'new'. */
   readonly from?: From | undefined
   /** Leaves out what this client published itself. Default false. */

@@ -79,7 +79,13 @@ export class Packer {
   }
 
   /** Adds a record of `size` bytes. Returns its producer sequence. */
-  append(heading: Heading, payload: Uint8Array, isRaw: boolean, attributes: Uint8Array | undefined, size: number): number {
+  append(
+    heading: Heading,
+    payload: Uint8Array,
+    isRaw: boolean,
+    attributes: Uint8Array | undefined,
+    size: number,
+  ): number {
     if (this.#open !== heading || !this.#fits(size)) this.#begin(heading, size)
     const slab = this.#slab
     let at = this.#at
@@ -203,5 +209,8 @@ function withSender(parcel: Uint8Array, sender: Uint8Array): Uint8Array {
     batches.push(batch)
     at = end
   }
-  return join(batches, batches.reduce((sum, { length }) => sum + length, 0))
+  return join(
+    batches,
+    batches.reduce((sum, { length }) => sum + length, 0),
+  )
 }

@@ -73,7 +73,11 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /**
    * A Provider with a connection of its own, which closes with it. Rejects as `Link.connect` and `link.provider` do.
    */
-  static async connect(url: string, channelId: string, options: LinkOptions & Omit<ProviderOptions, 'observe'> = {}): Promise<Provider> {
+  static async connect(
+    url: string,
+    channelId: string,
+    options: LinkOptions & Omit<ProviderOptions, 'observe'> = {},
+  ): Promise<Provider> {
     const { mode, ...linkOptions } = options
     const own = defined({ mode }) as ProviderOptions
     return openedAlone(url, linkOptions, (session) => new Provider(session, channelId, own, true))

@@ -1,10 +1,10 @@
 /** The publisher: batches per turn and topic, the order kept over all topics, bounds while there is no credit. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ReceivedBatch } from '../../../../broker/client/received-batch.ts'
 import type { PublishOptions } from '../../../../broker/client/options.ts'
 import { Publisher } from '../../../../broker/client/publishing/publisher.ts'
 import type { Receipt } from '../../../../broker/client/publishing/receipt.ts'
+import { ReceivedBatch } from '../../../../broker/client/received-batch.ts'
 import { BatchHeader } from '../../../../broker/shared/batch.ts'
 import { maxFrameBytes } from '../../../../socket/wire/frame.ts'
 import { ManualClock } from '../../../socket/tools/manual-clock.ts'
@@ -16,7 +16,14 @@ function made(credit = Number.POSITIVE_INFINITY, bounds: { maxBufferedBytes?: nu
   const { maxBufferedBytes = 1_000_000, maxMessageBytes = 20_000_000 } = bounds
   const names = { producerId: 'me', sender: 'my name' }
   const clock = new ManualClock()
-  const publisher = new Publisher({ ...names, clock, maxBufferedBytes, maxMessageBytes, open: fake.open, refused: () => {} })
+  const publisher = new Publisher({
+    ...names,
+    clock,
+    maxBufferedBytes,
+    maxMessageBytes,
+    open: fake.open,
+    refused: () => {},
+  })
   const publish = (topic: string, data: unknown, options?: PublishOptions) => publisher.publish(topic, data, options)
   return { fake, publisher, publish, clock }
 }
