@@ -330,7 +330,8 @@ export class Client implements PubSub {
   }
 
   #lost(): void {
-    if (this.#restorers.size > 0) this.#publisher.hold()
+    // The next one may know this client by another name, and allow less.
+    this.#publisher.hold()
     for (const restorer of this.#restorers.values()) restorer.lost()
   }
 
