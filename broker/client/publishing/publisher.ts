@@ -280,7 +280,7 @@ export class Publisher {
     const { bytes, count } = this.#packer.take() as { bytes: Uint8Array; count: number }
     if (bytes.length > this.#packer.maxMessageBytes) {
       // It was taken while another broker allowed more.
-      this.refuse(
+      void this.refuse(
         '',
         socketError('MESSAGE_TOO_LARGE', `The broker takes ${this.#packer.maxMessageBytes} bytes.`),
         count,
