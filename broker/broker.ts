@@ -4,6 +4,7 @@
  * Floor 15. `listen` has both in this process, joined by an in-process link; `attach` joins a server elsewhere. Either
  * way it is the same hub.
  */
+import { traced } from '#base/caller'
 import { handled } from '#base/deferred'
 import { SignalboxError, socketError } from '#base/errors'
 import { defined, invalid, isObject } from '#base/verify'
@@ -83,7 +84,11 @@ export class Broker implements PubSub {
   }
 
   /** Starts a server and a broker in this process. Rejects with LISTEN_FAILED or INVALID_OPTION. */
-  static async listen(options: BrokerOptions = {}): Promise<Broker> {
+  static listen(options: BrokerOptions = {}): Promise<Broker> {
+    return traced(Broker.listen, () => Broker.#listen(options))
+  }
+
+  static async #listen(options: BrokerOptions): Promise<Broker> {
     const { hub: settings, rest } = splitHubOptions('Broker.listen', options, serverRules)
     const { channel } = settings
     const { clock = linkDefaults.clock } = rest
@@ -101,7 +106,11 @@ export class Broker implements PubSub {
    * Starts a broker as a client of a server elsewhere. Rejects as `Link.connect` does, with CHANNEL_CONFLICT when that
    * server has a broker, or INVALID_OPTION.
    */
-  static async attach(url: string, options: AttachOptions = {}): Promise<Broker> {
+  static attach(url: string, options: AttachOptions = {}): Promise<Broker> {
+    return traced(Broker.attach, () => Broker.#attach(url, options))
+  }
+
+  static async #attach(url: string, options: AttachOptions): Promise<Broker> {
     const { hub: settings, rest } = splitHubOptions('Broker.attach', options, linkRules)
     const link = await Link.connect(url, { name: 'broker', windowBytes: publishWindowBytes, ...rest })
     try {
