@@ -309,6 +309,8 @@ export interface ProviderOptions {
    * gone, or `close` with CHANNEL_CONFLICT. Default wait.
    */
   readonly whenTaken?: 'wait' | 'close'
+  /** Told how many Consumers there are, whenever one joins or leaves. It must not throw. */
+  readonly observe?: (consumers: number) => void
 }
 
 export interface ServeOptions {
@@ -319,8 +321,8 @@ export interface ServeOptions {
 export interface ConsumerOptions {
   /** Whether requests wait for a Provider that is not there yet; else they fail with NO_PROVIDER. Default true. */
   readonly waitForProvider?: boolean
-  /** Told how many Providers there are, whenever one joins or leaves. It must not throw. */
-  readonly observe?: (providers: number) => void
+  /** Told how many Providers there are, whenever one joins or leaves; with what broke the one that left. It must not throw. */
+  readonly observe?: (providers: number, error?: Error) => void
 }
 
 export interface SendOptions {
@@ -337,7 +339,7 @@ export const sendTimeoutMs = 5_000
 export const serveConcurrency = 256
 
 export const openRules: Rules = { timeoutMs: isNumber(0), signal: isSignal }
-export const providerRules: Rules = { mode: isOneOf('exclusive', 'shared'), whenTaken: isOneOf('wait', 'close') }
+export const providerRules: Rules = { mode: isOneOf('exclusive', 'shared'), whenTaken: isOneOf('wait', 'close'), observe: isFunction }
 export const serveRules: Rules = { concurrency: isNumber(1) }
 export const consumerRules: Rules = { waitForProvider: isBoolean, observe: isFunction }
 export const sendRules: Rules = { timeoutMs: isNumber(0), signal: isSignal, ordered: isBoolean }

@@ -76,8 +76,8 @@ const subscribe = {
 async function foreigner(url: string) {
   const link = await Link.connect(url, { name: 'stranger' })
   const consumer = await link.consumer(brokerChannel)
-  const ask = async (request: object): Promise<never> =>
-    decode(await consumer.send(Buffer.concat([Buffer.from([2]), encode(request)]), { ordered: true })) as never
+  const ask = async <T = never>(request: object): Promise<T> =>
+    decode(await consumer.send(Buffer.concat([Buffer.from([2]), encode(request)]), { ordered: true })) as T
   const provide = () => link.provider(newId())
   return { link, consumer, ask, provide, [Symbol.asyncDispose]: () => link.close() }
 }
@@ -87,7 +87,8 @@ describe('a client written from the protocol', () => {
     await using broker = await Broker.listen()
     const subscription = await broker.subscribe('a.*')
     await using stranger = await foreigner(broker.url)
-    const { epoch } = await stranger.ask({ op: 'hello' })
+    const { epoch, sender } = await stranger.ask<{ epoch: number; sender: string }>({ op: 'hello' })
+    expect(sender).toBe('stranger')
     const attributes = { id: 'i', headers: { h: 'v' }, correlationId: 'c', replyTo: 'r', unknown: 5 }
     const parcel = Buffer.concat([
       batch('a.b', 'stranger', 7, [
@@ -97,7 +98,7 @@ describe('a client written from the protocol', () => {
       batch('a.c', 'stranger', 9, [{ flags: 2, payload: new Uint8Array(0) }]),
     ])
     await stranger.consumer.post(parcel)
-    expect(await stranger.ask({ op: 'flush' })).toBe(true)
+    expect(await stranger.ask({ op: 'flush' })).toEqual({ taken: 3, refused: 0 })
     const [one, two, three] = await take(subscription, 3)
     expect(one).toMatchObject({ topic: 'a.b', seq: 1, id: 'foreign:7', sender: 'stranger', data: { n: 1 }, epoch })
     expect(two).toMatchObject({ id: 'i', headers: { h: 'v' }, correlationId: 'c', replyTo: 'r' })
@@ -115,8 +116,9 @@ describe('a client written from the protocol', () => {
     const wanted = { ...subscribe, channel: provider.channelId, pattern: 'h', from: { seq: 1 } }
     expect(await stranger.ask(wanted)).toEqual({
       ...{ epoch, position: 1, recovered: true },
-      gaps: [{ topic: 'h', first: 1, last: 1 }],
-      seen: [['h', 1]],
+      gaps: [['h', 1, 1, epoch]],
+      seen: [['h', 1, epoch]],
+      ...{ limitMessages: 100, limitBytes: 1_000_000 },
     })
     await broker.publish('h', 'four')
     const found: string[] = []
@@ -146,7 +148,7 @@ describe('a client written from the protocol', () => {
     while (next <= 200) {
       const { payload = new Uint8Array(0) } = (await provider.receive()) ?? {}
       if (payload[0] === 3) {
-        const [[topic, first, last]] = decode(payload.subarray(1)) as [[string, number, number]]
+        const [[topic, first, last]] = decode(payload.subarray(1)) as [[string, number, number, number]]
         expect([topic, first, last]).toEqual(['t', next, 197])
         next = last + 1
       } else {
@@ -165,17 +167,18 @@ describe('a client written from the protocol', () => {
     await broker.flush()
     const provider = await stranger.provide()
     const seen = [
-      ['h', 1],
-      ['t', 1],
+      ['h', 1, epoch],
+      ['t', 1, epoch],
     ]
     const wanted = { ...subscribe, channel: provider.channelId, pattern: '*', resume: { epoch, position: 2, seen } }
     expect(await stranger.ask(wanted)).toEqual({
       ...{ epoch, position: 2, recovered: false },
-      gaps: [{ topic: 't', first: 2, last: 3 }],
+      gaps: [['t', 2, 3, epoch]],
       seen: [
-        ['h', 1],
-        ['t', 3],
+        ['h', 1, epoch],
+        ['t', 3, epoch],
       ],
+      ...{ limitMessages: 100, limitBytes: 1_000_000 },
     })
     expect(readBatch((await provider.receive())?.payload as Uint8Array)).toMatchObject({
       topic: 'h',
@@ -186,7 +189,7 @@ describe('a client written from the protocol', () => {
     const strange = { epoch: (epoch % 0xffff_ffff) + 1, position: 2, seen }
     expect(await stranger.ask({ ...wanted, channel: other.channelId, resume: strange })).toMatchObject({
       ...{ recovered: false, position: 0 },
-      gaps: [{ topic: 't', first: 1, last: 3 }],
+      gaps: [['t', 1, 3, epoch]],
     })
   })
 

@@ -48,6 +48,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   failedMessages = 0
   readonly #session: Session
   readonly #ownsSession: boolean
+  readonly #observe: ProviderOptions['observe']
   readonly #ready = deferred<void>()
   readonly #inbox: Inbox
   readonly #receivers = new Fifo<Deferred<Request | undefined>>()
@@ -68,6 +69,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     this.yields = options.whenTaken === 'close'
     this.#session = session
     this.#ownsSession = ownsSession
+    this.#observe = options.observe
     this.#inbox = new Inbox(session.settings.maxBufferedBytes)
     session.add(this)
     void handled(this.#ready.promise)
@@ -187,6 +189,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   attached(stream: Stream): void {
     const { settings } = this.#session
     this.#streams.set(stream, new Answering(stream, settings, this))
+    this.#observe?.(this.#streams.size)
   }
 
   /** @internal */
@@ -268,7 +271,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   }
 
   #left(stream: Stream): void {
-    this.#streams.delete(stream)
+    if (this.#streams.delete(stream)) this.#observe?.(this.#streams.size)
     if (this.#streams.size === 0) this.#drained?.resolve()
   }
 

@@ -275,7 +275,7 @@ export class Consumer implements AsyncDisposable {
   gone(stream: Stream, error: SignalboxError | undefined): void {
     const at = this.#streams.indexOf(stream)
     if (at >= 0) this.#streams.splice(at, 1)
-    this.#observe?.(this.#streams.length)
+    this.#observe?.(this.#streams.length, error)
     const failure = error ?? socketError('PROVIDER_CLOSED')
     for (const call of this.#calls?.values() ?? []) if (call.stream === stream) call.fail(failure)
     if (this.#isAlone) this.#backlog?.fail(socketError('NO_PROVIDER'))

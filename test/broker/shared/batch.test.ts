@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SignalboxError } from '../../../base/errors.ts'
-import { ReceivedBatch } from '../../../broker/client/message.ts'
+import { ReceivedBatch } from '../../../broker/client/received-batch.ts'
 import {
   BatchHeader,
   batchHeaderBytes,

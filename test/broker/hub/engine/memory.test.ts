@@ -1,7 +1,7 @@
 /** The history of a topic in memory: exact in messages, bounded in bytes, and it knows what it has forgotten. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ReceivedBatch } from '../../../../broker/client/message.ts'
+import { ReceivedBatch } from '../../../../broker/client/received-batch.ts'
 import { MemoryLog, type StoredBatch } from '../../../../broker/hub/engine/memory.ts'
 import { BatchHeader } from '../../../../broker/shared/batch.ts'
 import { lying, numbered } from '../../shared/batches.ts'
