@@ -4,6 +4,7 @@
  * Floor 1. A unit ends the name. Defaults are frozen; `verify` refuses what is unknown or out of range.
  */
 import { type Clock, systemClock } from '#base/clock'
+import { defaultMemoryBytes, MemoryBudget } from '#base/memory-budget'
 import {
   defined,
   invalid,
@@ -59,6 +60,8 @@ export interface LinkOptions {
   readonly maxBufferedBytes?: number
   /** Requests one Consumer may have unanswered. Default 65 536. */
   readonly maxOutstanding?: number
+  /** Bytes that the link may hold for others, all of it together. Default a quarter of what the heap may grow to. */
+  readonly maxMemoryBytes?: number
   /** Closes the link when aborted; also ends the first connecting. */
   readonly signal?: AbortSignal
   /** Told when the connection is made, lost, tried again, or given up. It must not throw. */
@@ -78,10 +81,16 @@ export interface LinkEvent {
   readonly delayMs?: number
 }
 
-type Optional = 'auth' | 'tls' | 'reconnect' | 'signal' | 'observe'
-export type LinkSettings = Required<Omit<LinkOptions, Optional>> & Pick<LinkOptions, Optional>
+type Optional = 'auth' | 'tls' | 'reconnect' | 'maxMemoryBytes' | 'signal' | 'observe'
+type LinkDefaults = Required<Omit<LinkOptions, Optional>> & Pick<LinkOptions, Optional>
 
-export const linkDefaults: LinkSettings = Object.freeze({
+/** What a link goes by: its options and the defaults. */
+export interface LinkSettings extends LinkDefaults {
+  /** Where it counts what it holds for others. */
+  readonly memory: MemoryBudget
+}
+
+export const linkDefaults: LinkDefaults = Object.freeze({
   name: '',
   connectTimeoutMs: 5_000,
   heartbeatMs: 15_000,
@@ -113,17 +122,30 @@ export const linkRules: Rules = {
   growthBytes: isInteger(0),
   maxBufferedBytes: isInteger(0),
   maxOutstanding: isInteger(1, 2 ** 30),
+  maxMemoryBytes: isInteger(1),
   signal: isSignal,
   observe: isFunction,
   clock: isObject,
 }
 
+const isTexts = {
+  expected: 'an object of texts',
+  test: (value: unknown) =>
+    isObject.test(value) && Object.values(value as object).every((each) => typeof each === 'string'),
+}
+
 const reconnectRules: Rules = { minMs: isNumber(1), maxMs: isNumber(1), maxAttempts: isNumber(1) }
 
-export function linkSettings(given: LinkOptions): LinkSettings {
+/** Throws INVALID_OPTION. `memory`: what the link counts in, if not in a budget of its own. */
+export function linkSettings(given: LinkOptions, memory?: MemoryBudget): LinkSettings {
   verify('link options', given, linkRules)
   if (given.reconnect) verify('reconnect', given.reconnect, reconnectRules)
-  return { ...linkDefaults, ...defined(given) }
+  const maxMemoryBytes = given.maxMemoryBytes ?? defaultMemoryBytes()
+  return {
+    ...linkDefaults,
+    ...defined(given),
+    memory: memory?.child(maxMemoryBytes) ?? new MemoryBudget(maxMemoryBytes),
+  }
 }
 
 /** Where to listen. Default: TCP on 127.0.0.1, a free port. */
@@ -254,19 +276,42 @@ export interface ConsumerOptions {
   readonly observe?: (providers: number) => void
 }
 
-export interface SendOptions {
-  /** Milliseconds until TIMEOUT. Default 5 000; `Infinity` waits for ever. */
+/** How long something may wait. */
+export interface WaitOptions {
+  /** Milliseconds until TIMEOUT. Default `Infinity`: for ever. */
   readonly timeoutMs?: number
   /** Gives up when aborted (ABORTED). */
   readonly signal?: AbortSignal
+}
+
+export interface TransferOptions {
+  /**
+   * Gives the bytes away, as in `structuredClone`: they are never written to again, so nothing needs to be copied.
+   * Default false: once the promise has resolved the bytes are the caller's again.
+   */
+  readonly transfer?: boolean
+}
+
+export interface PostOptions extends WaitOptions, TransferOptions {
+  /** Texts for the Provider, as `request.metadata`; 16 KiB at most. FEATURE_MISSING where the other end knows none. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+export interface SendOptions extends Omit<PostOptions, 'timeoutMs'> {
+  /** Milliseconds until TIMEOUT. Default 5 000; `Infinity` waits for ever. */
+  readonly timeoutMs?: number
   /** Keeps its place behind what was sent before, also behind a large payload. Default false: a small one overtakes. */
   readonly ordered?: boolean
 }
 
 export const sendTimeoutMs = 5_000
+export const drainTimeoutMs = 5_000
 export const serveConcurrency = 256
 
 export const providerRules: Rules = { mode: isOneOf('exclusive', 'shared') }
 export const serveRules: Rules = { concurrency: isNumber(1) }
 export const consumerRules: Rules = { waitForProvider: isBoolean, observe: isFunction }
-export const sendRules: Rules = { timeoutMs: isNumber(0), signal: isSignal, ordered: isBoolean }
+export const waitRules: Rules = { timeoutMs: isNumber(0), signal: isSignal }
+export const postRules: Rules = { ...waitRules, transfer: isBoolean, metadata: isTexts }
+export const sendRules: Rules = { ...postRules, ordered: isBoolean }
+export const respondRules: Rules = { transfer: isBoolean }

@@ -36,7 +36,7 @@ export interface End extends StreamOwner {
   /** The connection is lost, its streams with it; it may come back. */
   lost(): void
   /** The connection is closed for good; by this program when there is no error. */
-  closed(error: Error | undefined): void
+  ended(error: Error | undefined): void
 }
 
 /** Makes one transport connection, unless the signal is aborted first. */
@@ -124,7 +124,7 @@ export class Session implements StreamHost, PortOwner, Watched {
   add(end: End): number {
     const number = ++this.#lastEnd
     if (this.isClosed) {
-      end.closed(this.#failure)
+      end.ended(this.#failure)
       return number
     }
     this.#ends.set(number, end)
@@ -337,7 +337,7 @@ export class Session implements StreamHost, PortOwner, Watched {
     this.#stopWaiting()
     this.#heartbeat.forget(this)
     this.#welcome?.reject(error ?? socketError('CLOSED'))
-    for (const end of [...this.#ends.values()]) end.closed(error)
+    for (const end of [...this.#ends.values()]) end.ended(error)
     this.#ends.clear()
     this.#dropStreams(error ?? socketError('CLOSED'))
     this.#port?.close()

@@ -14,6 +14,7 @@ class LocalPort implements Port {
   readonly address = ''
   readonly isPartial = false
   readonly buffered = 0
+  readonly copies = 0
   readonly isCongested = false
   received = 0
   readonly #clock: Clock

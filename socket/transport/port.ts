@@ -27,6 +27,8 @@ export interface Port {
   readonly isPartial: boolean
   /** Bytes that were sent and that the operating system has not taken yet. */
   readonly buffered: number
+  /** Payloads of up to so many bytes are copied by `send`; the bytes of longer ones must not be written to any more. */
+  readonly copies: number
   /** Whether the peer reads more slowly than this side sends. */
   readonly isCongested: boolean
 

@@ -52,9 +52,16 @@ export const Flag = {
   FAIL: 4,
   /** The sender has no credit left after this frame: a larger window would have let it go on. */
   STARVED: 8,
+  /** The message begins with a header block; of a message in fragments the last one says so. */
+  HEADER: 16,
 } as const
 
-const knownFlags = Flag.MORE | Flag.REPLY | Flag.FAIL | Flag.STARVED
+/** Any other flag in a DATA frame is a fault of the end that sent it. */
+export const unknownFlags = ~(Flag.MORE | Flag.REPLY | Flag.FAIL | Flag.STARVED | Flag.HEADER)
+
+/** Kinds of streams from this number up may be ignored by an end that does not know them. [SOCK 2.5] */
+export const firstOptionalKind = 128
+
 const known = new Uint8Array(256)
 for (const kind of Object.values(Kind)) known[kind] = 1
 
@@ -99,10 +106,12 @@ export function rewriteStream(bytes: Uint8Array, at: number, stream: number): vo
   writeU32(bytes, at + 8, stream)
 }
 
-/** Whether kind, flags and the reserved bytes of the header at `at` are ones that this version knows. */
+/**
+ * Whether the header at `at` is one that this version takes. Kinds and flags of streams are for their two ends to judge:
+ * a server relays also those that it does not know.
+ */
 export function isKnownHeader(bytes: Uint8Array, at: number): boolean {
+  if (bytes[at + 6] !== 0 || bytes[at + 7] !== 0) return false
   const kind = bytes[at + 4] as number
-  const flags = bytes[at + 5] as number
-  if (known[kind] !== 1 || bytes[at + 6] !== 0 || bytes[at + 7] !== 0) return false
-  return kind === Kind.DATA ? (flags & ~knownFlags) === 0 : flags === 0
+  return kind >= firstStreamKind || (known[kind] === 1 && bytes[at + 5] === 0)
 }
