@@ -11,6 +11,7 @@ export type {
   LinkEvent,
   LinkOptions,
   ListenAddress,
+  PostOptions,
   ProviderOptions,
   ReconnectOptions,
   SendOptions,
@@ -18,6 +19,8 @@ export type {
   ServerEvent,
   ServerOptions,
   TlsOptions,
+  TransferOptions,
+  WaitOptions,
 } from './options.ts'
 export { linkDefaults, linkRules, serverRules } from './options.ts'
 export { Server, type ServerStats } from './server/server.ts'

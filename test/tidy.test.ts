@@ -56,6 +56,7 @@ const socketTypes = [
   'LinkStats',
   'ListenAddress',
   'PeerInfo',
+  'PostOptions',
   'ProviderOptions',
   'ReconnectOptions',
   'Role',
@@ -65,6 +66,8 @@ const socketTypes = [
   'ServerOptions',
   'ServerStats',
   'TlsOptions',
+  'TransferOptions',
+  'WaitOptions',
 ]
 const brokerValues = ['Broker', 'SignalboxError', 'brokerErrors', 'connect']
 const brokerTypes = [

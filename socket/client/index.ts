@@ -4,10 +4,13 @@ export type {
   ConsumerOptions,
   LinkEvent,
   LinkOptions,
+  PostOptions,
   ProviderOptions,
   ReconnectOptions,
   SendOptions,
   ServeOptions,
+  TransferOptions,
+  WaitOptions,
 } from '../options.ts'
 export { linkDefaults, linkRules } from '../options.ts'
 export { RemoteError } from '../wire/failure.ts'

@@ -76,6 +76,6 @@ export function beginAssembly(id: number, total: number, maxMessageBytes: number
 }
 
 export function tooLarge(size: number, limit: number): SignalboxError {
-  const what = `A payload of ${size} bytes came; the limit is ${limit}.`
+  const what = `A payload of ${size} bytes came; the limit here is ${limit}.`
   return socketError('MESSAGE_TOO_LARGE', what, { details: { limit, actual: size } })
 }

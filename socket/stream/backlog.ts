@@ -16,7 +16,7 @@ import type { Outgoing, Stream } from './stream.ts'
 export type Choose = (size: number, ordered: boolean) => Stream | undefined
 
 /** What a message that waits costs beside its bytes: it is several objects, and one of them an array. */
-export const entryBytes = 400
+export const entryBytes = 200
 
 /** Room beyond the bound for what is small and stands for something larger, at least. */
 const leastSpareBytes = 64 * 1024

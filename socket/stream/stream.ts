@@ -14,7 +14,7 @@ import { type SignalboxError, socketError } from '#base/errors'
 import { initialWindowBytes, type LinkSettings } from '../options.ts'
 import type { Port } from '../transport/port.ts'
 import { decodeFailure, encodeFailure } from '../wire/failure.ts'
-import { Flag, firstOptionalKind, Kind, maxFrameBytes, unknownFlags } from '../wire/frame.ts'
+import { Flag, firstOptionalKind, Kind, knownFlags, maxFrameBytes } from '../wire/frame.ts'
 import type { PeerInfo } from '../wire/peer.ts'
 import { type Assembly, beginAssembly, tooLarge } from './assembly.ts'
 import { costOf, type GrowthBudget, maxCreditBytes, ReceiveWindow, wholeCostOf } from './credit.ts'
@@ -264,7 +264,7 @@ export class Stream {
   }
 
   #data(flags: number, id: number, bytes: Uint8Array, start: number, end: number): void {
-    if (flags & unknownFlags) throw socketError('BAD_FRAME', 'A message came with flags that are not known here.')
+    if (flags & ~knownFlags) throw socketError('BAD_FRAME', 'A message came with flags that are not known here.')
     const cost = costOf(end - start)
     if (!this.#receiving.received(cost, (flags & Flag.STARVED) !== 0)) throw socketError('FLOW_VIOLATION')
     const assembly = this.#assembly

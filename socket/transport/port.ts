@@ -21,14 +21,14 @@ export interface Port {
   readonly transport: string
   /** The peer's address, '' where it has none. */
   readonly address: string
+  /** Payloads up to so many bytes are copied by `send`; longer ones it keeps as they are until they are out. */
+  readonly copies: number
   /** Bytes received so far; liveness is judged by it. */
   readonly received: number
   /** Whether a frame has begun to arrive and is not complete. */
   readonly isPartial: boolean
   /** Bytes that were sent and that the operating system has not taken yet. */
   readonly buffered: number
-  /** Payloads of up to so many bytes are copied by `send`; the bytes of longer ones must not be written to any more. */
-  readonly copies: number
   /** Whether the peer reads more slowly than this side sends. */
   readonly isCongested: boolean
 

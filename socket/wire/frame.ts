@@ -42,6 +42,9 @@ export type Kind = (typeof Kind)[keyof typeof Kind]
 /** The lowest kind that the server relays from one end of a stream to the other. */
 export const firstStreamKind = Kind.DATA
 
+/** From this kind on a stream ignores what it does not know; below it, it is reset. [SOCK 2.5] */
+export const firstOptionalKind = 128
+
 /** Flags of a DATA frame. [SOCK 5.1] */
 export const Flag = {
   /** Another fragment of the same message follows. */
@@ -56,12 +59,7 @@ export const Flag = {
   HEADER: 16,
 } as const
 
-/** Any other flag in a DATA frame is a fault of the end that sent it. */
-export const unknownFlags = ~(Flag.MORE | Flag.REPLY | Flag.FAIL | Flag.STARVED | Flag.HEADER)
-
-/** Kinds of streams from this number up may be ignored by an end that does not know them. [SOCK 2.5] */
-export const firstOptionalKind = 128
-
+export const knownFlags = Flag.MORE | Flag.REPLY | Flag.FAIL | Flag.STARVED | Flag.HEADER
 const known = new Uint8Array(256)
 for (const kind of Object.values(Kind)) known[kind] = 1
 
@@ -107,11 +105,11 @@ export function rewriteStream(bytes: Uint8Array, at: number, stream: number): vo
 }
 
 /**
- * Whether the header at `at` is one that this version takes. Kinds and flags of streams are for their two ends to judge:
- * a server relays also those that it does not know.
+ * Whether the header at `at` can be taken. Kinds and flags of streams are for the end of the stream to judge, so that a
+ * server passes on what it has never heard of. [SOCK 2.5]
  */
 export function isKnownHeader(bytes: Uint8Array, at: number): boolean {
-  if (bytes[at + 6] !== 0 || bytes[at + 7] !== 0) return false
   const kind = bytes[at + 4] as number
+  if (bytes[at + 6] !== 0 || bytes[at + 7] !== 0) return false
   return kind >= firstStreamKind || (known[kind] === 1 && bytes[at + 5] === 0)
 }

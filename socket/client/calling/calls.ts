@@ -34,6 +34,10 @@ export function payloadTooLarge(actual: number, limit: number): Error | undefine
   return socketError('MESSAGE_TOO_LARGE', what, { details: { limit, actual } })
 }
 
+export function tooManyRequests(limit: number): Error {
+  return socketError('TOO_MANY_REQUESTS', `${limit} requests are unanswered.`, { details: { limit } })
+}
+
 /** A one-way message. */
 export class Post implements Outgoing {
   readonly flags: number
@@ -106,6 +110,13 @@ export class Call extends Deadline implements Outgoing {
 
   get promise(): Promise<Uint8Array> {
     return this.#answer.promise
+  }
+
+  /** What it fails with when its time has come. */
+  get tooLate(): Error {
+    const where = this.stream ? 'was sent and not answered' : 'found no Provider with credit'
+    const details = { timeoutMs: this.timeoutMs }
+    return socketError('TIMEOUT', `The request ${where} within ${this.timeoutMs} ms.`, { details })
   }
 
   leaving(stream: Stream): void {

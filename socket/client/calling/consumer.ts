@@ -34,8 +34,8 @@ import type { PeerInfo } from '../../wire/peer.ts'
 import { openedAlone } from '../connect.ts'
 import { Session } from '../session.ts'
 import { CallTable } from './call-table.ts'
-import { Call, contentOf, Post, payloadTooLarge } from './calls.ts'
-import { abortedBy, noOptions, onAbort, wrongOption } from './giving-up.ts'
+import { Call, contentOf, Post, payloadTooLarge, tooManyRequests } from './calls.ts'
+import { abortedBy, limit, noOptions, wrongOption } from './giving-up.ts'
 import { Picker } from './picker.ts'
 
 /** `observe` is the link's here. */
@@ -155,7 +155,7 @@ export class Consumer implements AsyncDisposable {
       const call = new Call(this.#calls.nextId(), content, ordered, timeoutMs, this)
       this.#calls.add(call)
       this.#session.deadlines.add(call, timeoutMs)
-      if (signal) onAbort(signal, call.promise, (error) => this.#giveUp(call, error))
+      limit(call.promise, { signal }, this.#session.settings.clock, (error) => this.#giveUp(call, error))
       this.#enqueue(call)
       return call.promise
     } catch (error) {
@@ -192,24 +192,19 @@ export class Consumer implements AsyncDisposable {
     return stream !== undefined
   }
 
-  #postLater(post: Post, { signal, timeoutMs = Number.POSITIVE_INFINITY }: PostOptions): Promise<void> {
+  #postLater(post: Post, options: PostOptions): Promise<void> {
     this.#posts++
-    const giveUp = (error: Error): void => {
-      if (!post.stream?.abandon(post)) this.#backlog?.remove(post)
-      post.fail(error)
-    }
-    const tooLate = (): void => giveUp(socketError('TIMEOUT', `It has not left within ${timeoutMs} ms.`))
-    const stop =
-      timeoutMs === Number.POSITIVE_INFINITY ? undefined : this.#session.settings.clock.after(timeoutMs, tooLate)
-    if (signal) onAbort(signal, post.promise, giveUp)
     const over = (): void => {
-      stop?.()
       this.#posts--
       this.#checkIdle()
     }
     post.promise.then(over, () => {
       this.failedPosts++
       over()
+    })
+    limit(post.promise, options, this.#session.settings.clock, (error) => {
+      if (!post.stream?.abandon(post)) this.#backlog?.remove(post)
+      post.fail(error)
     })
     this.#enqueue(post)
     return post.promise
@@ -292,7 +287,6 @@ export class Consumer implements AsyncDisposable {
     if ((flags & Flag.REPLY) === 0) throw socketError('BAD_FRAME', 'A Provider sent what is no answer.')
     const call = this.#calls.find(stream, id)
     const at = flags & Flag.HEADER ? readHeaderBlock(bytes, start, end).end : start
-    // An answer that nobody waits for any more: its request was given up.
     if (call && flags & Flag.FAIL) call.fail(decodeFailure(bytes, at, end, true))
     else call?.succeed(slice(bytes, at, end))
     stream.consumed(cost, end - start)
@@ -357,9 +351,7 @@ export class Consumer implements AsyncDisposable {
 
   /** @internal */
   expired(call: Call): void {
-    const where = call.stream ? 'was sent and not answered' : 'found no Provider with credit'
-    const what = `The request ${where} within ${call.timeoutMs} ms.`
-    this.#giveUp(call, socketError('TIMEOUT', what, { details: { timeoutMs: call.timeoutMs } }))
+    this.#giveUp(call, call.tooLate)
   }
 
   /** @internal */
@@ -402,8 +394,6 @@ export class Consumer implements AsyncDisposable {
   #refusalOfCall(options: SendOptions): Error | undefined {
     const refusal = wrongOption('send', options, sendRules) ?? abortedBy(options.signal)
     const { maxOutstanding } = this.#session.settings
-    if (refusal || this.outstanding < maxOutstanding) return refusal
-    const details = { limit: maxOutstanding }
-    return socketError('TOO_MANY_REQUESTS', `${maxOutstanding} requests are unanswered.`, { details })
+    return refusal ?? (this.outstanding < maxOutstanding ? undefined : tooManyRequests(maxOutstanding))
   }
 }

@@ -21,8 +21,8 @@ function nothing(): void {}
 export class SocketPort implements Port, IntakeOwner {
   readonly transport: string
   readonly address: string
-  received = 0
   readonly copies = copyBytes
+  received = 0
   readonly #socket: Socket
   readonly #clock: Clock
   readonly #intake: Intake | undefined
