@@ -140,12 +140,7 @@ const reconnectRules: Rules = { minMs: isNumber(1), maxMs: isNumber(1), maxAttem
 export function linkSettings(given: LinkOptions, memory?: MemoryBudget): LinkSettings {
   verify('link options', given, linkRules)
   if (given.reconnect) verify('reconnect', given.reconnect, reconnectRules)
-  const maxMemoryBytes = given.maxMemoryBytes ?? defaultMemoryBytes()
-  return {
-    ...linkDefaults,
-    ...defined(given),
-    memory: memory?.child(maxMemoryBytes) ?? new MemoryBudget(maxMemoryBytes),
-  }
+  return { ...linkDefaults, ...defined(given), memory: memory ?? new MemoryBudget(defaultMemoryBytes()) }
 }
 
 /** Where to listen. Default: TCP on 127.0.0.1, a free port. */

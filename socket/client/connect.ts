@@ -4,6 +4,7 @@
  * Floor 5.
  */
 
+import { MemoryBudget } from '#base/memory-budget'
 import { type LinkOptions, linkSettings } from '../options.ts'
 import { parseAddress } from '../transport/address.ts'
 import { dial } from '../transport/node/dial.ts'
@@ -12,7 +13,9 @@ import { Session } from './session.ts'
 /** A connection that has not begun to connect. Throws INVALID_OPTION. */
 export function newSession(url: string, options: LinkOptions): Session {
   const address = parseAddress(url)
-  return new Session(linkSettings(options), ({ tls, connectTimeoutMs, clock }, signal) =>
+  const { maxMemoryBytes } = options
+  const settings = linkSettings(options, maxMemoryBytes === undefined ? undefined : new MemoryBudget(maxMemoryBytes))
+  return new Session(settings, ({ tls, connectTimeoutMs, clock }, signal) =>
     dial(address, tls, connectTimeoutMs, clock, signal),
   )
 }

@@ -7,8 +7,7 @@
  */
 import { join, slice } from '#base/bytes'
 import { type SignalboxError, socketError } from '#base/errors'
-import { maxFrameBytes } from '../wire/frame.ts'
-import { wholeCostOf } from './credit.ts'
+import { maxFrameBytes, wholeCostOf } from '../wire/frame.ts'
 
 export class Assembly {
   readonly id: number

@@ -9,17 +9,7 @@
  * A sender may send one frame while it has any credit, so a window can be overdrawn by one frame. [SOCK 6]
  */
 import type { MemoryBudget } from '#base/memory-budget'
-import { headerBytes, maxFrameBytes } from '../wire/frame.ts'
-
-/** What a frame of `length` payload bytes costs. The header counts, so that empty messages are bounded too. */
-export function costOf(length: number): number {
-  return length + headerBytes
-}
-
-/** What all frames of a message of `length` bytes cost. */
-export function wholeCostOf(length: number): number {
-  return length + headerBytes * Math.max(1, Math.ceil(length / maxFrameBytes))
-}
+import { costOf, maxFrameBytes } from '../wire/frame.ts'
 
 /** No side holds more credit on a stream than this. [SOCK 6.6] */
 export const maxCreditBytes = 2 ** 30

@@ -14,10 +14,10 @@ import { type SignalboxError, socketError } from '#base/errors'
 import { initialWindowBytes, type LinkSettings } from '../options.ts'
 import type { Port } from '../transport/port.ts'
 import { decodeFailure, encodeFailure } from '../wire/failure.ts'
-import { Flag, firstOptionalKind, Kind, knownFlags, maxFrameBytes } from '../wire/frame.ts'
+import { costOf, Flag, firstOptionalKind, Kind, knownFlags, maxFrameBytes, wholeCostOf } from '../wire/frame.ts'
 import type { PeerInfo } from '../wire/peer.ts'
 import { type Assembly, beginAssembly, tooLarge } from './assembly.ts'
-import { costOf, type GrowthBudget, maxCreditBytes, ReceiveWindow, wholeCostOf } from './credit.ts'
+import { type GrowthBudget, maxCreditBytes, ReceiveWindow } from './credit.ts'
 
 /** What a stream needs of the connection that carries it. */
 export interface StreamHost {

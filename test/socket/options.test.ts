@@ -3,6 +3,7 @@
 import { Consumer, Link, Server } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
 import { newId } from '../../base/identifier.ts'
+import { MemoryBudget } from '../../base/memory-budget.ts'
 import { defined } from '../../base/verify.ts'
 import {
   type LinkOptions,
@@ -21,8 +22,8 @@ const wrong = expect.objectContaining({ code: 'INVALID_OPTION' })
 
 describe('options', () => {
   it('have the defaults that nobody overrides, also when undefined is said', () => {
-    expect(linkSettings({})).toEqual(linkDefaults)
-    expect(linkSettings({ heartbeatMs: undefined, name: 'a' } as never)).toEqual({ ...linkDefaults, name: 'a' })
+    expect(linkSettings({})).toEqual({ ...linkDefaults, memory: expect.any(MemoryBudget) })
+    expect(linkSettings({ heartbeatMs: undefined, name: 'a' } as never)).toMatchObject({ ...linkDefaults, name: 'a' })
     expect(serverSettings({ port: 0, maxLinks: undefined } as never)).toEqual(serverDefaults)
     expect(defined({ a: 1, b: undefined, c: null })).toEqual({ a: 1, c: null })
   })

@@ -4,8 +4,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Assembly, beginAssembly } from '../../../socket/stream/assembly.ts'
-import { costOf } from '../../../socket/stream/credit.ts'
-import { headerBytes, maxFrameBytes } from '../../../socket/wire/frame.ts'
+import { costOf, headerBytes, maxFrameBytes } from '../../../socket/wire/frame.ts'
 
 const window = 64 * 1024
 const maxMessageBytes = 16 * 1024 * 1024

@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MemoryBudget } from '../../../base/memory-budget.ts'
-import { costOf, GrowthBudget, ReceiveWindow } from '../../../socket/stream/credit.ts'
-import { headerBytes, maxFrameBytes } from '../../../socket/wire/frame.ts'
+import { GrowthBudget, ReceiveWindow } from '../../../socket/stream/credit.ts'
+import { costOf, headerBytes, maxFrameBytes } from '../../../socket/wire/frame.ts'
 
 const initial = 64 * 1024
 const limit = 1024 * 1024
