@@ -99,6 +99,11 @@ export class Stream {
     return this.#credit
   }
 
+  /** Whether all that came has been consumed, and its credit is with the peer or owed to it. */
+  get isCreditWhole(): boolean {
+    return this.#window === undefined || this.#window.isWhole
+  }
+
   /** Whether nothing more comes from the peer: it begins nothing new, and what it began is here; or it is all over. */
   get isFinished(): boolean {
     return (this.#gotEnd && this.#assembly === undefined) || this.#over
