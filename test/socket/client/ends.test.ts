@@ -48,6 +48,7 @@ describe('a Provider that drains', () => {
     const drained = provider.drain({ timeoutMs: 60_000 }).then(() => {
       isDrained = true
     })
+    await until('the Consumer knows', () => consumer.credit === 0)
     const late = failure(consumer.send(bytes('late'), { timeoutMs: 50 }))
     await turns()
     expect([isDrained, handled]).toEqual([false, 0])
@@ -98,7 +99,7 @@ describe('a Provider that drains', () => {
       return { request: (await provider.receive()) as Request, answer }
     })()
     const drained = provider.drain({ timeoutMs: 60_000 })
-    await turns()
+    await until('the Consumer knows', () => consumer.credit === 0)
     const next = consumer.send(bytes('next'))
     const posted = consumer.post(bytes('posted'))
     await held.request.respond(bytes('done'))
