@@ -21,13 +21,18 @@ import {
   type Rules,
   verify,
 } from '#base/verify'
+import type { Dial } from './transport/port.ts'
 import { maxFrameBytes } from './wire/frame.ts'
 import type { Identity, LinkInfo, Role } from './wire/peer.ts'
 
 /** TLS settings, passed to `node:tls` as they are: `key`, `cert`, `ca`, `requestCert`, `servername` ... */
 export type TlsOptions = Readonly<Record<string, unknown>>
 
-/** How a link comes back after it was lost: the wait before try n is random, below `min(maxMs, minMs * 2 ** n)`. */
+/**
+ * How a link comes back after it was lost: the wait before try n is random, below `min(maxMs, minMs * 2 ** n)`. The count
+ * begins again once a connection has lasted for `maxMs`. A channel end that is refused when it is opened again, for a
+ * reason that may pass, waits in the same way.
+ */
 export interface ReconnectOptions {
   /** Milliseconds; the ceiling of the first wait. Default 100. */
   readonly minMs?: number
@@ -50,6 +55,8 @@ export interface LinkOptions {
   readonly heartbeatMs?: number
   /** How to come back after a loss; `false` closes the link instead. */
   readonly reconnect?: ReconnectOptions | false
+  /** Transports of your own by scheme, before those that the program has: `{ sim: dial }` takes `sim:anything`. */
+  readonly transports?: Readonly<Record<string, Dial>>
   /** Largest payload taken or sent. Default 16 MiB. */
   readonly maxMessageBytes?: number
   /** What one busy stream may have unread here, in bytes. A stream begins with 64 KiB. Default 4 MiB. */
@@ -81,7 +88,7 @@ export interface LinkEvent {
   readonly delayMs?: number
 }
 
-type Optional = 'auth' | 'tls' | 'reconnect' | 'maxMemoryBytes' | 'signal' | 'observe'
+type Optional = 'auth' | 'tls' | 'reconnect' | 'transports' | 'maxMemoryBytes' | 'signal' | 'observe'
 type LinkDefaults = Required<Omit<LinkOptions, Optional>> & Pick<LinkOptions, Optional>
 
 /** What a link goes by: its options and the defaults. */
@@ -102,7 +109,12 @@ export const linkDefaults: LinkDefaults = Object.freeze({
   clock: systemClock,
 })
 
-export const reconnectDefaults = Object.freeze({ minMs: 100, maxMs: 5_000, maxAttempts: Number.POSITIVE_INFINITY })
+const reconnectDefaults = Object.freeze({ minMs: 100, maxMs: 5_000, maxAttempts: Number.POSITIVE_INFINITY })
+
+/** How a link waits between two tries. */
+export function reconnectWaits({ reconnect }: LinkSettings): Required<ReconnectOptions> {
+  return { ...reconnectDefaults, ...defined(reconnect || {}) }
+}
 
 /** The first window of every stream, in bytes. Fixed, so that a thousand idle streams cost next to nothing. */
 export const initialWindowBytes = 64 * 1024
@@ -123,6 +135,10 @@ export const linkRules: Rules = {
   maxBufferedBytes: isInteger(0),
   maxOutstanding: isInteger(1, 2 ** 30),
   maxMemoryBytes: isInteger(1),
+  transports: {
+    expected: 'an object of functions',
+    test: (value) => isObject.test(value) && Object.values(value as object).every(isFunction.test),
+  },
   signal: isSignal,
   observe: isFunction,
   clock: isObject,
@@ -254,9 +270,22 @@ export function listenAddresses(given: ServerOptions): readonly ListenAddress[] 
   return all
 }
 
+/** How long opening a channel end may take. */
+export interface OpenOptions {
+  /** Milliseconds until TIMEOUT. Default 5 000; `Infinity` waits for ever. */
+  readonly timeoutMs?: number
+  /** Gives up when aborted (ABORTED). */
+  readonly signal?: AbortSignal
+}
+
 export interface ProviderOptions {
   /** `exclusive` is alone on its channel; `shared` divides the requests with others. Default exclusive. */
   readonly mode?: 'exclusive' | 'shared'
+  /**
+   * What to do when the link was lost, and another Provider has the channel when it is back: `wait` until that one is
+   * gone, or `close` with CHANNEL_CONFLICT. Default wait.
+   */
+  readonly whenTaken?: 'wait' | 'close'
 }
 
 export interface ServeOptions {
@@ -299,11 +328,13 @@ export interface SendOptions extends Omit<PostOptions, 'timeoutMs'> {
   readonly ordered?: boolean
 }
 
+export const openTimeoutMs = 5_000
 export const sendTimeoutMs = 5_000
 export const drainTimeoutMs = 5_000
 export const serveConcurrency = 256
 
-export const providerRules: Rules = { mode: isOneOf('exclusive', 'shared') }
+export const openRules: Rules = { timeoutMs: isNumber(0), signal: isSignal }
+export const providerRules: Rules = { mode: isOneOf('exclusive', 'shared'), whenTaken: isOneOf('wait', 'close') }
 export const serveRules: Rules = { concurrency: isNumber(1) }
 export const consumerRules: Rules = { waitForProvider: isBoolean, observe: isFunction }
 export const waitRules: Rules = { timeoutMs: isNumber(0), signal: isSignal }

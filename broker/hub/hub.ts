@@ -98,7 +98,7 @@ export class Hub {
 
   /** Provides the broker channel. Rejects with CHANNEL_CONFLICT when the server has a broker already. */
   static async start(link: Link, settings: HubSettings, clock: Clock): Promise<Hub> {
-    return new Hub(link, await link.provider(settings.channel), settings, clock)
+    return new Hub(link, await link.provider(settings.channel, { whenTaken: 'close' }), settings, clock)
   }
 
   stats(): HubStats {

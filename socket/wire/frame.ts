@@ -73,24 +73,6 @@ export const knownFlags = Flag.MORE | Flag.REPLY | Flag.FAIL | Flag.STARVED | Fl
 const known = new Uint8Array(256)
 for (const kind of Object.values(Kind)) known[kind] = 1
 
-/** Takes frames one by one. `bytes[start, end)` is the payload. */
-export interface FrameSink {
-  /**
-   * `framed` tells that the sixteen bytes before `start` are this frame's header, in the same array, so that the
-   * frame can be sent on as it lies there. Payload bytes belong to the receiver: nobody writes to them afterwards.
-   */
-  frame(
-    kind: number,
-    flags: number,
-    stream: number,
-    id: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    framed: boolean,
-  ): void
-}
-
 export function writeHeader(
   bytes: Uint8Array,
   at: number,

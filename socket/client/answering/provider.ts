@@ -1,7 +1,7 @@
 /**
  * The answering side of a channel: requests by `for await`, by `receive()`, or pushed to a handler.
  *
- * Floor 6. What arrives waits in one queue, bounded by the windows of the streams it came on: a Provider that does not
+ * Floor 8. What arrives waits in one queue, bounded by the windows of the streams it came on: a Provider that does not
  * read returns no credit, and its Consumers stop.
  */
 
@@ -13,6 +13,7 @@ import { defined, invalid, verify } from '#base/verify'
 import {
   drainTimeoutMs,
   type LinkOptions,
+  type OpenOptions,
   type ProviderOptions,
   providerRules,
   type ServeOptions,
@@ -34,14 +35,17 @@ import { type Handler, Serving } from './serving.ts'
 
 export type { Answer, Handler } from './serving.ts'
 
+/** `signal` is the link's here. */
+export type ProviderConnectOptions = LinkOptions & ProviderOptions & Pick<OpenOptions, 'timeoutMs'>
+
 export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /** @internal */ readonly open: Open
+  /** @internal */ readonly yields: boolean
   readonly channelId: string
   /** Messages refused because they were larger than `maxMessageBytes`, or because memory was full. */
   refusedMessages = 0
   readonly #session: Session
   readonly #ownsSession: boolean
-  readonly #number: number
   readonly #ready = deferred<void>()
   readonly #inbox: Inbox
   readonly #receivers = new Fifo<Deferred<Request | undefined>>()
@@ -64,19 +68,20 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     if (!isChannelId(channelId)) throw invalid('provider', 'channelId', 'a UUID', channelId)
     this.channelId = channelId
     this.open = { role: 'provider', channelId, shared: options.mode === 'shared' }
+    this.yields = options.whenTaken === 'close'
     this.#session = session
     this.#ownsSession = ownsSession
     this.#inbox = new Inbox(session.settings.maxBufferedBytes, session.settings.memory)
-    this.#number = session.add(this)
+    session.add(this)
     void handled(this.#ready.promise)
   }
 
   /**
    * A Provider with a connection of its own, which closes with it. Rejects as `Link.connect` and `link.provider` do.
    */
-  static async connect(url: string, channelId: string, options: LinkOptions & ProviderOptions = {}): Promise<Provider> {
-    const { mode, ...linkOptions } = options
-    const own = defined({ mode }) as ProviderOptions
+  static async connect(url: string, channelId: string, options: ProviderConnectOptions = {}): Promise<Provider> {
+    const { mode, whenTaken, ...linkOptions } = options
+    const own = defined({ mode, whenTaken }) as ProviderOptions
     return openedAlone(url, linkOptions, (session) => new Provider(session, channelId, own, true))
   }
 
@@ -187,7 +192,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   async close(): Promise<void> {
     if (!this.#isClosed) {
       for (const stream of [...this.#streams.keys()]) stream.reset(socketError('PROVIDER_CLOSED'))
-      this.#session.remove(this.#number)
+      this.#session.remove(this)
       this.ended(undefined)
     }
     if (this.#ownsSession) await this.#session.close()
@@ -200,7 +205,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   async drain(options: Pick<WaitOptions, 'timeoutMs'> = {}): Promise<void> {
     verify('drain', options, waitRules)
     if (!this.#isClosed && !this.#isIdle) {
-      this.#session.remove(this.#number)
+      this.#session.remove(this)
       this.#drained ??= deferred()
       for (const stream of this.#streams.keys()) stream.end()
       const stop = this.#session.settings.clock.after(options.timeoutMs ?? drainTimeoutMs, this.#drained.resolve, true)

@@ -1,10 +1,9 @@
 /**
  * The calling side of a channel: requests with answers, and one-way messages.
  *
- * Floor 6. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
+ * Floor 8. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
  * unanswered. Without a stream, or without credit, messages wait in order, bounded by `maxBufferedBytes`.
  */
-
 import { bounded } from '#base/bounded'
 import { slice } from '#base/bytes'
 import { type Deferred, deferred, handled } from '#base/deferred'
@@ -15,6 +14,7 @@ import {
   consumerRules,
   drainTimeoutMs,
   type LinkOptions,
+  type OpenOptions,
   type PostOptions,
   postRules,
   type SendOptions,
@@ -38,13 +38,15 @@ import { Call, contentOf, Post, payloadTooLarge, tooManyRequests } from './calls
 import { abortedBy, limit, noOptions, wrongOption } from './giving-up.ts'
 import { Picker } from './picker.ts'
 
-/** `observe` is the link's here. */
-export type ConsumerConnectOptions = LinkOptions & Omit<ConsumerOptions, 'observe'>
+/** `observe` and `signal` are the link's here. */
+export type ConsumerConnectOptions = LinkOptions & Omit<ConsumerOptions, 'observe'> & Pick<OpenOptions, 'timeoutMs'>
 
 const already: Promise<void> = Promise.resolve()
 
 export class Consumer implements AsyncDisposable {
   readonly channelId: string
+  /** @internal Consumers have no rivals. */
+  readonly yields = false
   /** One-way messages that did not leave. A rejection that nobody looks at does not end the process; it is here. */
   failedPosts = 0
   readonly #session: Session
@@ -56,7 +58,6 @@ export class Consumer implements AsyncDisposable {
   #backlog: Backlog | undefined
   /** Until the server has taken the channel end. */
   #ready: Deferred<void> | undefined = deferred()
-  readonly #number: number
   #credited: Deferred<void> | undefined
   #idle: Deferred<void> | undefined
   #ended: Deferred<Error | undefined> | undefined
@@ -64,7 +65,6 @@ export class Consumer implements AsyncDisposable {
   #posts = 0
   #opened = false
   #isDraining = false
-  /** What it answers with once it is closed. */
   #closed: Error | undefined
   /** What ended it, unless this program did. */
   #failure: Error | undefined
@@ -81,7 +81,7 @@ export class Consumer implements AsyncDisposable {
     this.#ownsSession = ownsSession
     this.#waitForProvider = options.waitForProvider ?? true
     this.#observe = options.observe
-    this.#number = session.add(this)
+    session.add(this)
     if (this.#ready) void handled(this.#ready.promise)
   }
 
@@ -230,7 +230,7 @@ export class Consumer implements AsyncDisposable {
     if (!this.#closed) {
       const unanswered = this.outstanding > 0 ? socketError('CLOSED', 'The Consumer closed.') : undefined
       for (const stream of [...this.#picker.streams]) stream.reset(unanswered)
-      this.#session.remove(this.#number)
+      this.#session.remove(this)
       this.ended(undefined)
     }
     if (this.#ownsSession) await this.#session.close()

@@ -2,8 +2,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SignalboxError } from '../../../base/errors.ts'
+import type { FrameSink } from '../../../socket/transport/port.ts'
 import { Decoder } from '../../../socket/wire/decoder.ts'
-import { type FrameSink, headerBytes, Kind, maxFrameBytes } from '../../../socket/wire/frame.ts'
+import { headerBytes, Kind, maxFrameBytes } from '../../../socket/wire/frame.ts'
 import { decodeFrames, encodeFrame, type NaiveFrame } from './naive-frame.ts'
 
 /** Keeps the frames, and checks that those said to lie with their header in front do. */
