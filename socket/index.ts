@@ -15,6 +15,7 @@ export type {
   LinkEvent,
   LinkOptions,
   OpenOptions,
+  PostOptions,
   ProviderOptions,
   ReconnectOptions,
   SendOptions,
@@ -22,6 +23,8 @@ export type {
   ServerEvent,
   ServerOptions,
   TlsOptions,
+  TransferOptions,
+  WaitOptions,
 } from './options.ts'
 export { linkDefaults, linkRules, serverRules } from './options.ts'
 export { type LocalLinkOptions, Server, type ServerStats } from './server/server.ts'

@@ -143,6 +143,12 @@ export const linkRules: Rules = {
   clock: isObject,
 }
 
+const isTexts = {
+  expected: 'an object of texts',
+  test: (value: unknown) =>
+    isObject.test(value) && Object.values(value as object).every((each) => typeof each === 'string'),
+}
+
 const reconnectRules: Rules = { minMs: isNumber(1), maxMs: isNumber(1), maxAttempts: isNumber(1) }
 
 /** Throws INVALID_OPTION. `memory`: what the link counts in, if not in a budget of its own. */
@@ -325,21 +331,48 @@ export interface ConsumerOptions {
   readonly observe?: (providers: number, error?: Error) => void
 }
 
-export interface SendOptions {
-  /** Milliseconds until TIMEOUT. Default 5 000; `Infinity` waits for ever. */
+/** How long something may wait. */
+export interface WaitOptions {
+  /** Milliseconds until TIMEOUT. Default `Infinity`: for ever. */
   readonly timeoutMs?: number
   /** Gives up when aborted (ABORTED). */
   readonly signal?: AbortSignal
+}
+
+export interface TransferOptions {
+  /**
+   * Gives the bytes away, as in `structuredClone`: they are never written to again, so nothing needs to be copied.
+   * Default false: once the promise has resolved the bytes are the caller's again.
+   */
+  readonly transfer?: boolean
+}
+
+export interface PostOptions extends WaitOptions, TransferOptions {
+  /** Texts for the Provider, as `request.metadata`; 16 KiB at most. FEATURE_MISSING where the other end knows none. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+export interface SendOptions extends Omit<PostOptions, 'timeoutMs'> {
+  /** Milliseconds until TIMEOUT. Default 5 000; `Infinity` waits for ever. */
+  readonly timeoutMs?: number
   /** Keeps its place behind what was sent before, also behind a large payload. Default false: a small one overtakes. */
   readonly ordered?: boolean
 }
 
 export const openTimeoutMs = 5_000
 export const sendTimeoutMs = 5_000
+export const drainTimeoutMs = 5_000
 export const serveConcurrency = 256
 
 export const openRules: Rules = { timeoutMs: isNumber(0), signal: isSignal }
-export const providerRules: Rules = { mode: isOneOf('exclusive', 'shared'), whenTaken: isOneOf('wait', 'close'), observe: isFunction }
+export const providerRules: Rules = {
+  mode: isOneOf('exclusive', 'shared'),
+  whenTaken: isOneOf('wait', 'close'),
+  observe: isFunction,
+}
 export const serveRules: Rules = { concurrency: isNumber(1) }
 export const consumerRules: Rules = { waitForProvider: isBoolean, observe: isFunction }
-export const sendRules: Rules = { timeoutMs: isNumber(0), signal: isSignal, ordered: isBoolean }
+export const waitRules: Rules = { timeoutMs: isNumber(0), signal: isSignal }
+export const postRules: Rules = { ...waitRules, transfer: isBoolean, metadata: isTexts }
+export const sendRules: Rules = { ...postRules, ordered: isBoolean }
+export const respondRules: Rules = { transfer: isBoolean }

@@ -80,6 +80,7 @@ const socketTypes = [
   'PeerInfo',
   'Port',
   'PortOwner',
+  'PostOptions',
   'ProviderOptions',
   'ReconnectOptions',
   'Role',
@@ -92,6 +93,8 @@ const socketTypes = [
   'SimulatedSide',
   'SimulationOptions',
   'TlsOptions',
+  'TransferOptions',
+  'WaitOptions',
 ]
 const brokerValues = ['Broker', 'RemoteError', 'SignalboxError', 'brokerErrors', 'connect', 'errors', 'socketErrors']
 const brokerTypes = [

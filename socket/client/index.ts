@@ -5,10 +5,13 @@ export type {
   LinkEvent,
   LinkOptions,
   OpenOptions,
+  PostOptions,
   ProviderOptions,
   ReconnectOptions,
   SendOptions,
   ServeOptions,
+  TransferOptions,
+  WaitOptions,
 } from '../options.ts'
 export { linkDefaults, linkRules } from '../options.ts'
 export type { Dial, DialSettings, Port, PortOwner } from '../transport/port.ts'

@@ -5,6 +5,7 @@
  */
 
 import { handled } from '#base/deferred'
+import { socketError } from '#base/errors'
 import type { MemoryBudget } from '#base/memory-budget'
 import { defined, verify } from '#base/verify'
 import {
@@ -17,7 +18,7 @@ import {
 import { Provider } from './answering/provider.ts'
 import { Consumer } from './calling/consumer.ts'
 import { connectedSession, newSession, opened } from './connect.ts'
-import type { Session } from './session.ts'
+import { Session } from './session.ts'
 
 /** What a link carries at the moment. */
 export interface LinkStats {
@@ -46,6 +47,9 @@ export class Link implements AsyncDisposable {
 
   /** @internal Use `Link.connect` or `server.link()`. */
   constructor(session: Session) {
+    if (!(session instanceof Session)) {
+      throw socketError('INVALID_OPTION', 'A link is made by Link.connect or server.link.')
+    }
     this.#session = session
     this.closed = session.whenClosed
   }

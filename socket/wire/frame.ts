@@ -17,6 +17,16 @@ export const headerBytes = 16
 /** Largest payload of one frame; what is larger travels in fragments. At 1 GB/s one holds up others for 65 us. */
 export const maxFrameBytes = 64 * 1024
 
+/** What a frame of `length` payload bytes costs. The header counts, so that empty messages are bounded too. */
+export function costOf(length: number): number {
+  return length + headerBytes
+}
+
+/** What all frames of a message of `length` bytes cost. */
+export function wholeCostOf(length: number): number {
+  return length + headerBytes * Math.max(1, Math.ceil(length / maxFrameBytes))
+}
+
 /** What a frame is for. Kinds from 32 up belong to one stream and pass through the server unread. [SOCK 2.3] */
 export const Kind = {
   HELLO: 1,
@@ -55,9 +65,11 @@ export const Flag = {
   FAIL: 4,
   /** The sender has no credit left after this frame: a larger window would have let it go on. */
   STARVED: 8,
+  /** The message begins with a header block; of a message in fragments the last one says so. */
+  HEADER: 16,
 } as const
 
-export const knownFlags = Flag.MORE | Flag.REPLY | Flag.FAIL | Flag.STARVED
+export const knownFlags = Flag.MORE | Flag.REPLY | Flag.FAIL | Flag.STARVED | Flag.HEADER
 const known = new Uint8Array(256)
 for (const kind of Object.values(Kind)) known[kind] = 1
 

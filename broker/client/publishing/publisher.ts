@@ -24,6 +24,8 @@ import { Refusals, type Refused } from './refusals.ts'
 
 /** Bytes that leave in one turn at most: a loop that publishes must not keep everything else from running. */
 const maxTurnBytes = 1024 * 1024
+/** A parcel's bytes are written once. */
+const givenAway = Object.freeze({ transfer: true })
 /** Milliseconds that a control request waits at most for a large message that leaves in fragments. */
 const largePatienceMs = 250
 /** Milliseconds that a flush waits for the reason of a refusal: it comes on another stream, right after. */
@@ -292,12 +294,12 @@ export class Publisher {
     }
     this.#turnBytes += bytes.length
     const stream = this.#stream
-    if (consumer.tryPost(bytes)) {
+    if (consumer.tryPost(bytes, givenAway)) {
       stream.sent += count
       this.#hasLeft()
       return
     }
-    const posted = consumer.post(bytes).then(
+    const posted = consumer.post(bytes, givenAway).then(
       () => {
         if (stream === this.#stream) stream.sent += count
         else this.#lost += count
