@@ -38,8 +38,8 @@ export class Subscriptions {
   readonly #holdings: Holdings
   readonly #all = new Map<string, Subscriber>()
   readonly #behind = new Set<Subscriber>()
-  /** Those whose channel is being opened. */
-  #opening = 0
+  /** Channels of those that are being opened. */
+  readonly #opening = new Set<string>()
   #forwarded = 0
   #dropped = 0
 
@@ -64,6 +64,7 @@ export class Subscriptions {
     checkPattern(pattern)
     const { linkId } = request.peer
     const consumer = await this.#consumer(channel, linkId)
+    this.#opening.delete(channel)
     const limit = this.#granted(wanted)
     const subscriber = new Subscriber(wanted, linkId, consumer, limit, this.#holdings.join(linkId))
     const start = this.#start(wanted, topics)
@@ -114,18 +115,25 @@ export class Subscriptions {
     // There the broker would forward to itself.
     if (channel.toLowerCase() === settings.channel.toLowerCase()) throw taken()
     const limit = settings.maxSubscriptions
-    if (this.#all.size + this.#opening >= limit) {
+    if (this.#all.size + this.#opening.size >= limit) {
       throw brokerError('TOO_MANY_SUBSCRIPTIONS', `There are ${limit} subscriptions.`, { details: { limit } })
     }
+    if (this.#all.has(channel) || this.#opening.has(channel)) throw taken()
     let consumer: Consumer | undefined
     const observe = (): void => {
       const subscriber = this.#all.get(channel)
       // The client is gone, or another has come beside it.
       if (subscriber && subscriber.consumer === consumer && !areOf(consumer.peers, linkId)) this.#drop(subscriber)
     }
-    this.#opening++
-    consumer = await link.consumer(channel, { observe }).finally(() => this.#opening--)
-    if (areOf(consumer.peers, linkId) && !this.#all.has(channel)) return consumer
+    this.#opening.add(channel)
+    try {
+      consumer = await link.consumer(channel, { observe })
+    } catch (error) {
+      this.#opening.delete(channel)
+      throw error
+    }
+    if (areOf(consumer.peers, linkId)) return consumer
+    this.#opening.delete(channel)
     await consumer.close()
     throw taken()
   }
