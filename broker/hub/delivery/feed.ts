@@ -15,7 +15,7 @@ import { BatchHeader, withoutFirst } from '../../shared/batch.ts'
 import type { TopicGap } from '../../shared/gap.ts'
 import { matches } from '../../shared/topic-name.ts'
 import type { Engine, Page, Place, StoredBatch, TopicRef } from '../engine/engine.ts'
-import type { Share } from './holdings.ts'
+import { gapBytes, type Share } from './holdings.ts'
 import type { Outbox } from './outbox.ts'
 import { Parcel } from './parcel.ts'
 import { type OutboxLimit, Pending } from './pending.ts'
@@ -46,8 +46,9 @@ export class Feed {
   readonly #share: Share
   /** What is not kept and has come meanwhile. */
   readonly #aside: Pending
-  /** Gaps that come before whatever is read next. */
-  #gaps: TopicGap[] = []
+  /** Gaps that come before the page at hand, and those that come after it. */
+  #gaps = new Map<string, TopicGap>()
+  #laterGaps = new Map<string, TopicGap>()
   /** What went from the log while a page was being read, which may have it. */
   #unsure: Trimmed[] = []
   #page: readonly StoredBatch[] = []
@@ -114,20 +115,22 @@ export class Feed {
   trimmed(topic: TopicRef, first: number, last: number, position: number): void {
     if (!matches(this.#reading.pattern, topic.name)) return
     if (this.#isReading) this.#unsure.push({ topic, first, last, position })
-    else if (position + last - first >= this.#next) this.#missing(topic, first, last, position)
+    else if (position + last - first >= this.#next) this.#missing(this.#laterGaps, topic, first, last, position)
   }
 
   /** Passes on what can go now, and reads on. */
   pump(): void {
     while (!this.#isOver && !this.#isReading) {
-      if (this.#isDone && this.#pageAt >= this.#page.length && this.#gaps.length === 0) {
+      const isRead = this.#pageAt >= this.#page.length
+      if (isRead && this.#gaps.size === 0) [this.#gaps, this.#laterGaps] = [this.#laterGaps, this.#gaps]
+      if (this.#isDone && isRead && this.#gaps.size === 0) {
         this.#finish()
       } else if (!this.#outbox.isFree) {
         // A rejection means that the subscriber is gone.
         this.#consumer.ready().then(this.#again, () => {})
         return
-      } else if (this.#gaps.length > 0) {
-        this.#outbox.miss(this.#gaps.splice(0))
+      } else if (this.#gaps.size > 0) {
+        this.#tellGaps()
       } else if (!this.#passOn()) {
         void this.#readOn()
         return
@@ -145,6 +148,8 @@ export class Feed {
   close(): void {
     this.#isOver = true
     this.#aside.clear()
+    this.#forgetGaps(this.#gaps)
+    this.#forgetGaps(this.#laterGaps)
     this.#turnPage([])
     this.#live?.resolve()
   }
@@ -213,7 +218,8 @@ export class Feed {
     this.#isLast = page.end
     this.#turnPage(page.batches)
     for (const { topic, first, last, position } of this.#unsure.splice(0)) {
-      if (!has(page, position)) this.#missing(topic, first, last, position)
+      const gaps = position < page.next ? this.#gaps : this.#laterGaps
+      if (!has(page, position)) this.#missing(gaps, topic, first, last, position)
     }
   }
 
@@ -226,14 +232,24 @@ export class Feed {
     this.#pageAt = 0
   }
 
-  #missing(topic: TopicRef, from: number, last: number, position: number): void {
+  #missing(gaps: Map<string, TopicGap>, topic: TopicRef, from: number, last: number, position: number): void {
     const first = Math.max(from, this.#reading.wantedFrom(topic, position))
     if (first > last) return
     const gap = { topic: topic.name, first, last, epoch: topic.epoch }
-    const latest = this.#gaps.findLast((one) => one.topic === gap.topic)
-    if (latest?.last === first - 1 && latest.epoch === gap.epoch) {
-      this.#gaps[this.#gaps.lastIndexOf(latest)] = { ...gap, first: latest.first }
-    } else this.#gaps.push(gap)
+    const known = gaps.get(topic.name)
+    gaps.set(topic.name, { topic: topic.name, first: known?.first ?? first, last, epoch: topic.epoch })
+    if (known === undefined) this.#share.memory.add(gapBytes)
+  }
+
+  #tellGaps(): void {
+    const gaps = [...this.#gaps.values()]
+    this.#forgetGaps(this.#gaps)
+    this.#outbox.miss(gaps)
+  }
+
+  #forgetGaps(gaps: Map<string, TopicGap>): void {
+    this.#share.memory.give(gaps.size * gapBytes)
+    gaps.clear()
   }
 
   #finish(): void {
