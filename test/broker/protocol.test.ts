@@ -76,8 +76,8 @@ const subscribe = {
 async function foreigner(url: string) {
   const link = await Link.connect(url, { name: 'stranger' })
   const consumer = await link.consumer(brokerChannel)
-  const ask = async (request: object): Promise<never> =>
-    decode(await consumer.send(Buffer.concat([Buffer.from([2]), encode(request)]), { ordered: true })) as never
+  const ask = async <T = never>(request: object): Promise<T> =>
+    decode(await consumer.send(Buffer.concat([Buffer.from([2]), encode(request)]), { ordered: true })) as T
   const provide = () => link.provider(newId())
   return { link, consumer, ask, provide, [Symbol.asyncDispose]: () => link.close() }
 }
@@ -87,7 +87,9 @@ describe('a client written from the protocol', () => {
     await using broker = await Broker.listen()
     const subscription = await broker.subscribe('a.*')
     await using stranger = await foreigner(broker.url)
-    const { epoch } = await stranger.ask({ op: 'hello' })
+    const hello = await stranger.ask<{ epoch: number }>({ op: 'hello' })
+    expect(hello).toMatchObject({ sender: 'stranger', maxMessageBytes: 16 * 1024 * 1024, features: [] })
+    const { epoch } = hello
     const attributes = { id: 'i', headers: { h: 'v' }, correlationId: 'c', replyTo: 'r', unknown: 5 }
     const parcel = Buffer.concat([
       batch('a.b', 'stranger', 7, [
@@ -97,7 +99,7 @@ describe('a client written from the protocol', () => {
       batch('a.c', 'stranger', 9, [{ flags: 2, payload: new Uint8Array(0) }]),
     ])
     await stranger.consumer.post(parcel)
-    expect(await stranger.ask({ op: 'flush' })).toBe(true)
+    expect(await stranger.ask({ op: 'flush' })).toEqual({ taken: 3, refused: 0 })
     const [one, two, three] = await take(subscription, 3)
     expect(one).toMatchObject({ topic: 'a.b', seq: 1, id: 'foreign:7', sender: 'stranger', data: { n: 1 }, epoch })
     expect(two).toMatchObject({ id: 'i', headers: { h: 'v' }, correlationId: 'c', replyTo: 'r' })
@@ -114,9 +116,9 @@ describe('a client written from the protocol', () => {
     const { epoch } = await stranger.ask({ op: 'hello' })
     const wanted = { ...subscribe, channel: provider.channelId, pattern: 'h', from: { seq: 1 } }
     expect(await stranger.ask(wanted)).toEqual({
-      ...{ epoch, position: 1, recovered: true },
-      gaps: [{ topic: 'h', first: 1, last: 1 }],
-      seen: [['h', 1]],
+      ...{ epoch, position: 1, recovered: false, limitMessages: 100, limitBytes: 1_000_000 },
+      gaps: [['h', 1, 1, epoch]],
+      seen: [['h', 1, epoch]],
     })
     await broker.publish('h', 'four')
     const found: string[] = []
@@ -146,8 +148,8 @@ describe('a client written from the protocol', () => {
     while (next <= 200) {
       const { payload = new Uint8Array(0) } = (await provider.receive()) ?? {}
       if (payload[0] === 3) {
-        const [[topic, first, last]] = decode(payload.subarray(1)) as [[string, number, number]]
-        expect([topic, first, last]).toEqual(['t', next, 197])
+        const [[topic, first, last, epoch]] = decode(payload.subarray(1)) as [[string, number, number, number]]
+        expect([topic, first, last, epoch > 0]).toEqual(['t', next, 197, true])
         next = last + 1
       } else {
         const { seq, payloads } = readBatch(payload)
@@ -160,21 +162,21 @@ describe('a client written from the protocol', () => {
   it('resumes where it was [BROKER 4.7] [BROKER 4.8]', async () => {
     await using broker = await Broker.listen({ topics: { h: { history: 100 } } })
     await using stranger = await foreigner(broker.url)
-    const { epoch } = await stranger.ask({ op: 'hello' })
+    const { epoch } = await stranger.ask<{ epoch: number }>({ op: 'hello' })
     for (const topic of ['h', 't', 'h', 't', 't']) await broker.publish(topic, topic)
     await broker.flush()
     const provider = await stranger.provide()
     const seen = [
-      ['h', 1],
-      ['t', 1],
+      ['h', 1, epoch],
+      ['t', 1, epoch],
     ]
     const wanted = { ...subscribe, channel: provider.channelId, pattern: '*', resume: { epoch, position: 2, seen } }
-    expect(await stranger.ask(wanted)).toEqual({
+    expect(await stranger.ask(wanted)).toMatchObject({
       ...{ epoch, position: 2, recovered: false },
-      gaps: [{ topic: 't', first: 2, last: 3 }],
+      gaps: [['t', 2, 3, epoch]],
       seen: [
-        ['h', 1],
-        ['t', 3],
+        ['t', 3, epoch],
+        ['h', 1, epoch],
       ],
     })
     expect(readBatch((await provider.receive())?.payload as Uint8Array)).toMatchObject({
@@ -186,7 +188,7 @@ describe('a client written from the protocol', () => {
     const strange = { epoch: (epoch % 0xffff_ffff) + 1, position: 2, seen }
     expect(await stranger.ask({ ...wanted, channel: other.channelId, resume: strange })).toMatchObject({
       ...{ recovered: false, position: 0 },
-      gaps: [{ topic: 't', first: 1, last: 3 }],
+      gaps: [['t', 1, 3, epoch]],
     })
   })
 
@@ -197,6 +199,7 @@ describe('a client written from the protocol', () => {
     const wanted = { ...subscribe, channel: provider.channelId, pattern: 'a' }
     const codes = async (...calls: (() => Promise<unknown>)[]) =>
       Promise.all(calls.map(async (call) => (await failure(call())).code))
+    await stranger.ask({ ...wanted, channel: (await stranger.provide()).channelId })
     await stranger.consumer.send(batch('a', 'stranger', 0, [{ flags: 0, payload: encode(1) }]))
     expect(
       await codes(
@@ -215,7 +218,6 @@ describe('a client written from the protocol', () => {
       'TOO_MANY_TOPICS',
       'INVALID_BATCH',
     ])
-    await stranger.ask(wanted)
     const second = { ...wanted, channel: (await stranger.provide()).channelId }
     expect(await codes(() => stranger.ask(second))).toEqual(['TOO_MANY_SUBSCRIPTIONS'])
   })

@@ -235,7 +235,6 @@ export class Feed {
   #missing(gaps: Map<string, TopicGap>, topic: TopicRef, from: number, last: number, position: number): void {
     const first = Math.max(from, this.#reading.wantedFrom(topic, position))
     if (first > last) return
-    const gap = { topic: topic.name, first, last, epoch: topic.epoch }
     const known = gaps.get(topic.name)
     gaps.set(topic.name, { topic: topic.name, first: known?.first ?? first, last, epoch: topic.epoch })
     if (known === undefined) this.#share.memory.add(gapBytes)

@@ -25,7 +25,13 @@ describe('batches that are refused', () => {
     await using broker = await Broker.listen({ maxTopics: 1 })
     await using raw = await RawClient.connect(broker.url)
     const { provider } = await raw.subscribe('a')
-    const parts = [raw.batch('a'), raw.batch('b'), raw.batch('a..b'), raw.batch('a', { sender: 'other' }), raw.batch('a')]
+    const parts = [
+      raw.batch('a'),
+      raw.batch('b'),
+      raw.batch('a..b'),
+      raw.batch('a', { sender: 'other' }),
+      raw.batch('a'),
+    ]
     await raw.consumer.post(new Uint8Array(Buffer.concat(parts)))
     expect(await raw.ask({ op: 'flush' })).toEqual({ taken: 2, refused: 3 })
     const first = await provider.receive()

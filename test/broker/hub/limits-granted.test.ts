@@ -62,13 +62,19 @@ describe('the channel of a subscription', () => {
     const channel = newId()
     const service = await victim.link.provider(channel, { mode: 'shared' })
     service.serve((request) => void heard.push(request.size))
-    const ask = (channel: string) => raw.ask({ op: 'subscribe', channel, pattern: 'a', limitMessages: 1, limitBytes: 1, from: 'new' })
+    const ask = (channel: string) =>
+      raw.ask({ op: 'subscribe', channel, pattern: 'a', limitMessages: 1, limitBytes: 1, from: 'new' })
     await expect(ask(channel)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
     // Beside its own it may not have another's either, also not later.
     const both = await raw.link.provider(channel, { mode: 'shared' })
     await expect(ask(channel)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
     await service.close()
-    await until('it is alone there', () => ask(channel).then(() => true, () => false))
+    await until('it is alone there', () =>
+      ask(channel).then(
+        () => true,
+        () => false,
+      ),
+    )
     const again = await victim.link.provider(channel, { mode: 'shared' })
     again.serve((request) => void heard.push(request.size))
     await until('the subscription has ended', () => broker.stats().subscriptions === 0)

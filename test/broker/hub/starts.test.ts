@@ -99,7 +99,8 @@ describe('a new subscription [BROKER 4.5]', () => {
 })
 
 describe('a subscription that comes back [BROKER 4.7]', () => {
-  const seenOf = (...seen: (readonly [string, number])[]): SeenTopic[] => seen.map(([topic, seq]) => [topic, seq, epoch])
+  const seenOf = (...seen: (readonly [string, number])[]): SeenTopic[] =>
+    seen.map(([topic, seq]) => [topic, seq, epoch])
   const resume = (topics: Topics, position: number, seen: SeenTopic[], pattern = '**') =>
     told(resumeOf(pattern, { epoch, position, seen }, topics, epoch))
 
@@ -123,7 +124,12 @@ describe('a subscription that comes back [BROKER 4.7]', () => {
   })
 
   it('is told nothing of what was told as a gap before the interruption', () => {
-    const { wantedFrom, gaps } = resumeOf('x', { epoch, position: 4, seen: seenOf(['x', 6]) }, table(12, 'a', 'x'), epoch)
+    const { wantedFrom, gaps } = resumeOf(
+      'x',
+      { epoch, position: 4, seen: seenOf(['x', 6]) },
+      table(12, 'a', 'x'),
+      epoch,
+    )
     expect([gaps, wantedFrom({ name: 'x', epoch } as Topic, 5)]).toEqual([[], 7])
   })
 
@@ -137,7 +143,11 @@ describe('a subscription that comes back [BROKER 4.7]', () => {
   it('does not say that it has recovered when a topic was forgotten since, or is in another life', () => {
     const settings = { topics: {}, maxTopics: 1, maxHistoryBytes: 0, pacing: { share: 0 }, topicIdleMs: 1_000 }
     const topics = new Topics(settings, epoch, clock, () => false)
-    for (const [name, at] of [['a', 1], ['b', 3], ['a', 5]] as const) {
+    for (const [name, at] of [
+      ['a', 1],
+      ['b', 3],
+      ['a', 5],
+    ] as const) {
       const bytes = encodeText(name)
       count(topics.open(bytes, 0, bytes.length), at)
     }

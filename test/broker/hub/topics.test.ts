@@ -36,7 +36,11 @@ function use(table: Topics, name: string, position = 1): Topic {
 
 function found(table: Topics, pattern: string): string[] {
   const names: string[] = []
-  table.each(pattern, () => false, ({ name }) => names.push(name))
+  table.each(
+    pattern,
+    () => false,
+    ({ name }) => names.push(name),
+  )
   return names
 }
 
@@ -93,10 +97,18 @@ describe('the topics of a broker', () => {
     const table = tableOf({}, { maxTopics: 5_000 })
     for (let i = 1; i <= 3_000; i++) use(table, `t.${i}`, i)
     let steps = 0
-    const isAll = table.each('t.*', () => false, () => steps++)
+    const isAll = table.each(
+      't.*',
+      () => false,
+      () => steps++,
+    )
     expect([isAll, steps]).toEqual([false, 1_000])
     const names = new Set<string>()
-    table.each('t.*', ({ lastPosition }) => lastPosition > 1_500, ({ name }) => names.add(name))
+    table.each(
+      't.*',
+      ({ lastPosition }) => lastPosition > 1_500,
+      ({ name }) => names.add(name),
+    )
     expect(names.size).toBe(1_500)
   })
 })

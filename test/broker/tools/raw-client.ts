@@ -1,9 +1,10 @@
 /** A client that says what it likes: batches and requests as they cross the broker channel. */
-import { decodeValue } from '../../../broker/shared/codec.ts'
-import { brokerChannel } from '../../../broker/shared/broker-channel.ts'
-import { BatchHeader } from '../../../broker/shared/batch.ts'
-import { decodeGaps, tagged, WireKind } from '../../../broker/shared/gap.ts'
+
 import { newId } from '../../../base/identifier.ts'
+import { BatchHeader } from '../../../broker/shared/batch.ts'
+import { brokerChannel } from '../../../broker/shared/broker-channel.ts'
+import { decodeValue } from '../../../broker/shared/codec.ts'
+import { decodeGaps, tagged, WireKind } from '../../../broker/shared/gap.ts'
 import { type Consumer, Link, type LinkOptions, type Provider } from '../../../socket/index.ts'
 import { type BatchContent, batchOf } from '../shared/batches.ts'
 

@@ -101,7 +101,11 @@ async function behind(stage: Stage, commits: readonly (readonly [string, number]
 describe('a subscription that is catching up', () => {
   it('reads what is kept as its credit allows, and goes live', async () => {
     const stage = new Stage()
-    await behind(stage, [['h', 3], ['x', 1], ['h', 2]])
+    await behind(stage, [
+      ['h', 3],
+      ['x', 1],
+      ['h', 2],
+    ])
     expect(await stage.begin()).toBe(1)
     expect([stage.told, stage.isLive]).toEqual([[], false])
     await stage.grant(1)
@@ -126,7 +130,10 @@ describe('a subscription that is catching up', () => {
 
   it('is told what went from the log before it was read, and nothing that it has read', async () => {
     const stage = new Stage(4)
-    await behind(stage, [['h', 2], ['h', 2]])
+    await behind(stage, [
+      ['h', 2],
+      ['h', 2],
+    ])
     await stage.begin()
     stage.commit('h', 3)
     stage.commit('h', 4)
@@ -193,7 +200,8 @@ describe('a subscription that is catching up', () => {
         for (const each of before) {
           if ('topic' in each) latest.set(each.topic, (latest.get(each.topic) ?? 0) + each.count)
         }
-        for (const [name, seq] of latest) next.set(name, name.startsWith('h') ? Math.max(1, seq - history + 1) : seq + 1)
+        for (const [name, seq] of latest)
+          next.set(name, name.startsWith('h') ? Math.max(1, seq - history + 1) : seq + 1)
         await stage.begin()
         for (const each of after) {
           if ('topic' in each) {
@@ -219,4 +227,3 @@ describe('a subscription that is catching up', () => {
 
 /** Gaps of topics that nothing else comes of yet may come at any time. */
 const byKind = (a: string, b: string) => Number(b.startsWith('gap')) - Number(a.startsWith('gap'))
-

@@ -4,8 +4,7 @@ import { MemoryBudget } from '../../../../base/memory-budget.ts'
 import { Holdings } from '../../../../broker/hub/delivery/holdings.ts'
 import { Outbox } from '../../../../broker/hub/delivery/outbox.ts'
 import { Parcel } from '../../../../broker/hub/delivery/parcel.ts'
-import { numbered } from '../../shared/batches.ts'
-import { batchOf } from '../../shared/batches.ts'
+import { batchOf, numbered } from '../../shared/batches.ts'
 import { FakeConsumer } from './fake-consumer.ts'
 
 const MiB = 1024 * 1024
