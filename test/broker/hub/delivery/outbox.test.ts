@@ -3,7 +3,7 @@
  * later.
  */
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { MemoryBudget } from '../../../../base/memory-budget.ts'
 import { Holdings } from '../../../../broker/hub/delivery/holdings.ts'
 import { Outbox } from '../../../../broker/hub/delivery/outbox.ts'
@@ -120,6 +120,20 @@ describe('an outbox without credit', () => {
     // Only when it is cut to be sent it turns out that nothing is left of it.
     expect(told(fake)).toEqual(['gap a 1-2', 'gap a 3-4', 'a 5-7'])
     expect([outbox.forwarded, outbox.dropped]).toEqual([3, 4])
+  })
+
+  it('cuts a parcel once, when it is sent, however many messages of it were dropped one by one', async () => {
+    const cut = vi.spyOn(Parcel.prototype, 'cut')
+    const fake = new FakeConsumer()
+    const outbox = outboxOf(fake, { ...plenty, messages: 480 })
+    outbox.offer(parcelOf('a', 1, 480))
+    for (let seq = 481; seq <= 680; seq++) outbox.offer(parcelOf('a', seq, 1))
+    expect([outbox.length, outbox.dropped, cut.mock.calls.length]).toEqual([480, 200, 0])
+    fake.grant(1_000_000)
+    await turns(2)
+    expect(told(fake).slice(0, 3)).toEqual(['gap a 1-200', 'a 201-480', 'a 481-481'])
+    expect(cut).toHaveBeenCalledTimes(1)
+    cut.mockRestore()
   })
 
   it('tells more gaps than fit into one notice in several', async () => {
