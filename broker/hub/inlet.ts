@@ -4,6 +4,7 @@
  * Floor 9. A client may have several; each has a peer object of its own, and all of them the client's link.
  */
 import { encodeText } from '#base/bytes'
+import type { Clock } from '#base/clock'
 import type { PeerInfo } from '#socket/client'
 import { Patience } from './delivery/patience.ts'
 
@@ -37,10 +38,10 @@ export class Inlet {
     for (const patience of this.#patiences) patience.arrived(now)
   }
 
-  patience(share: number, now: number): Patience {
+  patience(share: number, clock: Clock): Patience {
     let patience = this.#patiences.find((one) => one.share === share)
     if (patience === undefined) {
-      patience = new Patience(share, now)
+      patience = new Patience(share, clock.now())
       this.#patiences.push(patience)
     }
     return patience

@@ -50,9 +50,10 @@ export class Intake {
   refused = 0
   readonly pacer: Pacer
   readonly #parts: IntakeParts
-  /** The parcel at hand: what has been judged. */
-  readonly #headers: BatchHeader[] = []
-  readonly #topics: Topic[] = []
+  /** The parcel at hand: what has been judged. The arrays stay, for emptying one gives its memory away. */
+  readonly #headers: (BatchHeader | undefined)[] = []
+  readonly #topics: (Topic | undefined)[] = []
+  #judged = 0
 
   constructor(parts: IntakeParts) {
     this.#parts = parts
@@ -63,20 +64,20 @@ export class Intake {
   take(bytes: Uint8Array, inlet: Inlet, request: Request): undefined {
     const failure = this.#judge(bytes, inlet, request.isOneWay)
     this.#append(bytes, inlet, request)
-    this.#headers.length = 0
-    this.#topics.length = 0
     if (failure) throw failure
   }
 
   #judge(bytes: Uint8Array, inlet: Inlet, isOneWay: boolean): unknown {
     let failure: unknown
+    this.#judged = 0
     for (let at = 0; at < bytes.length; ) {
       let header: BatchHeader | undefined
       try {
         header = new BatchHeader(bytes, at)
         const topic = this.#admit(header, inlet)
-        this.#headers.push(header)
-        this.#topics.push(topic)
+        this.#headers[this.#judged] = header
+        this.#topics[this.#judged] = topic
+        this.#judged++
       } catch (error) {
         failure = error
         this.#refuse(header, inlet, error, isOneWay)
@@ -129,25 +130,29 @@ export class Intake {
   }
 
   #append(bytes: Uint8Array, inlet: Inlet, request: Request): void {
-    const headers = this.#headers
-    if (headers.length === 0) return
-    const { engine, topics, clock } = this.#parts
-    const now = clock.now()
-    inlet.arrived(now)
+    const { engine, topics } = this.#parts
+    let now = 0
     let targets: readonly Target[] = []
     let policy: TopicPolicy = ephemeral
     let [from, end, count] = [0, 0, 0]
-    for (let i = 0; i < headers.length; i++) {
-      const header = headers[i] as BatchHeader
+    for (let i = 0; i < this.#judged; i++) {
+      const header = this.#headers[i] as BatchHeader
       const topic = this.#topics[i] as Topic
+      // Nothing may keep the parcel alive from here.
+      this.#headers[i] = undefined
+      this.#topics[i] = undefined
       // What an engine does not make visible at once comes back by `committed`.
       const isVisible = engine.append(header, topic)
+      if (i === 0) {
+        now = header.time
+        inlet.arrived(now)
+      }
       this.published += header.count
       inlet.taken += header.count
       if (topic.epoch !== 0) topics.touch(topic, now)
-      const matched = isVisible ? this.#match(topic) : []
+      const matched = isVisible ? this.#match(topic) : nobody
       if (header.at !== end || topic.policy !== policy || !isSame(targets, matched)) {
-        this.#forward(targets, bytes, from, end, count, policy, inlet, request, now)
+        if (targets.length > 0) this.#forward(targets, bytes, from, end, count, policy, inlet, request)
         targets = matched
         policy = topic.policy
         from = header.at
@@ -156,7 +161,7 @@ export class Intake {
       count += header.count
       end = header.end
     }
-    this.#forward(targets, bytes, from, end, count, policy, inlet, request, now)
+    if (targets.length > 0) this.#forward(targets, bytes, from, end, count, policy, inlet, request)
   }
 
   #match(topic: Topic): readonly Target[] {
@@ -173,20 +178,19 @@ export class Intake {
     { keep, share }: TopicPolicy,
     inlet: Inlet,
     request: Request,
-    now: number,
   ): void {
-    if (targets.length === 0) return
     const parcel = new Parcel(end - from === bytes.length ? bytes : slice(bytes, from, end), count)
     let held: Held | undefined
     for (const target of targets) {
       if (!target.wants(inlet.linkId)) continue
       const pressed = target.offer(parcel, keep !== undefined)
-      if (pressed && share > 0) held = this.pacer.hold(pressed, request, inlet.patience(share, now), held)
+      if (pressed && share > 0) held = this.pacer.hold(pressed, request, inlet.patience(share, this.#parts.clock), held)
     }
   }
 }
 
 const noBytes = new Uint8Array(0)
+const nobody: readonly Target[] = []
 
 function isEphemeral(bytes: Uint8Array, start: number, end: number): boolean {
   return ephemeralPrefixes.some((prefix) => {
