@@ -56,7 +56,6 @@ export class Hub {
   readonly #memory: MemoryBudget
   readonly #settings: HubSettings
   readonly #clock: Clock
-  readonly #provider: Provider
   readonly #engine: Engine
   readonly #topics: Topics
   readonly #subscriptions: Subscriptions
@@ -64,13 +63,16 @@ export class Hub {
   readonly #intake: Intake
   readonly #control: Control
   readonly #inlets = new Inlets()
+  readonly #ended = deferred<Error | undefined>()
+  /** There once the hub has been opened. */
+  #provider: Provider | undefined
   readonly #stopSweeping: Cancel
 
   /** @internal Use `Hub.start`. */
-  constructor(link: Link, provider: Provider, settings: HubSettings, clock: Clock, memory: MemoryBudget) {
+  constructor(link: Link, settings: HubSettings, clock: Clock, memory: MemoryBudget) {
     this.#link = link
     this.#memory = memory
-    this.#provider = provider
+    this.closed = this.#ended.promise
     this.#settings = settings
     this.#clock = clock
     const { maxMessageBytes, topicIdleMs } = settings
@@ -88,16 +90,6 @@ export class Hub {
     this.#intake = new Intake({ clock, engine, topics, matcher, refusals, maxMessageBytes })
     this.#control = new Control({ epoch, maxMessageBytes, subscriptions, topics, refusals })
     this.#stopSweeping = clock.every(Math.max(leastSweepMs, topicIdleMs / sweepsPerIdle), () => topics.sweep())
-    // Nothing is received beside the handler but the end. When another broker has taken the channel in an outage, this
-    // one is of no use any more.
-    this.closed = provider.receive().then(
-      () => link.closed,
-      async (error: Error) => {
-        this.#stopSweeping()
-        await link.close()
-        return error
-      },
-    )
   }
 
   /** Provides the broker channel. Rejects with CHANNEL_CONFLICT when the server has a broker already. */
@@ -107,9 +99,14 @@ export class Hub {
     clock: Clock,
     memory = new MemoryBudget(defaultMemoryBytes()),
   ): Promise<Hub> {
-    const hub = new Hub(link, await link.provider(settings.channel), settings, clock, memory)
-    await hub.#open()
-    return hub
+    const hub = new Hub(link, settings, clock, memory)
+    try {
+      await hub.#open()
+      return hub
+    } catch (error) {
+      hub.#stopSweeping()
+      throw error
+    }
   }
 
   stats(): HubStats {
@@ -119,7 +116,7 @@ export class Hub {
       ...this.#subscriptions.stats(),
       published: this.#intake.published,
       paced: this.#intake.pacer.size,
-      refused: this.#intake.refused + this.#control.refused + this.#provider.refusedMessages,
+      refused: this.#intake.refused + this.#control.refused + (this.#provider?.refusedMessages ?? 0),
       memory: { used, limit },
     }
   }
@@ -135,7 +132,7 @@ export class Hub {
     this.#stopSweeping()
     this.#intake.pacer.close()
     this.#refusals.close()
-    await this.#provider.drain({ timeoutMs: drainMs })
+    await this.#provider?.drain({ timeoutMs: drainMs })
     const late = deferred<void>()
     const stop = this.#clock.after(drainMs, late.resolve, true)
     await Promise.race([this.#subscriptions.whenEmpty(), late.promise])
@@ -159,7 +156,23 @@ export class Hub {
       changed: () => {},
     }
     await this.#engine.open(host)
-    this.#provider.serve((request) => this.#take(request), { concurrency: Number.POSITIVE_INFINITY })
+    const provider = await this.#link.provider(this.#settings.channel)
+    this.#provider = provider
+    provider.serve((request) => this.#take(request), { concurrency: Number.POSITIVE_INFINITY })
+    // Nothing is received beside the handler, which must be there before, but the end.
+    provider.receive().then(
+      () => void this.#link.closed.then(this.#ended.resolve),
+      (error: Error) => this.#lost(error),
+    )
+  }
+
+  /** When another broker has taken the channel in an outage, this one is of no use any more. */
+  async #lost(error: Error): Promise<void> {
+    this.#stopSweeping()
+    this.#subscriptions.close()
+    await this.#link.close()
+    await this.#engine.close()
+    this.#ended.resolve(error)
   }
 
   #take(request: Request): Uint8Array | undefined | Promise<Uint8Array | undefined> {
