@@ -38,6 +38,8 @@ export class Subscriptions {
   readonly #holdings: Holdings
   readonly #all = new Map<string, Subscriber>()
   readonly #behind = new Set<Subscriber>()
+  /** How many have each pattern: the engine is told of the first and the last. */
+  readonly #patterns = new Map<string, number>()
   /** Channels of those that are being opened. */
   readonly #opening = new Set<string>()
   #forwarded = 0
@@ -71,16 +73,21 @@ export class Subscriptions {
     const before = this.#around.engine.position
     this.#all.set(channel, subscriber)
     this.matcher.add(pattern, subscriber)
+    const told = this.#interest(pattern, 1)
+    if (told) await told
     const first = start.place ? await this.#catchUp(subscriber, start, start.place) : undefined
     // It has ended meanwhile.
     if (this.#all.get(channel) !== subscriber) return undefined
     const { epoch } = this.#around
     const { recovered, gaps, seen } = start
     const position = first === undefined ? before : first - 1
-    const told = gaps.slice(0, maxReplyGaps)
     const granted = { limitMessages: limit.messages, limitBytes: limit.bytes }
     // It rejects when the client is gone, or does not read.
-    void handled(request.respond(encodeSubscribeReply({ epoch, position, recovered, gaps: told, seen, ...granted })))
+    void handled(
+      request.respond(
+        encodeSubscribeReply({ epoch, position, recovered, gaps: gaps.slice(0, maxReplyGaps), seen, ...granted }),
+      ),
+    )
     if (gaps.length > maxReplyGaps) subscriber.outbox.miss(gaps.slice(maxReplyGaps))
     subscriber.pump()
     return undefined
@@ -170,12 +177,22 @@ export class Subscriptions {
     return feed.open()
   }
 
+  /** A promise when the engine has to be waited for, before it is sure to tell what is committed. */
+  #interest(pattern: string, change: 1 | -1): Promise<void> | undefined {
+    const before = this.#patterns.get(pattern) ?? 0
+    const after = before + change
+    if (after === 0) this.#patterns.delete(pattern)
+    else this.#patterns.set(pattern, after)
+    return before === 0 || after === 0 ? this.#around.engine.interest(pattern, change) : undefined
+  }
+
   /** Ends one here; harmless when it has ended. */
   #drop(subscriber: Subscriber): void {
     if (this.#all.get(subscriber.channel) !== subscriber) return
     this.#all.delete(subscriber.channel)
     this.#behind.delete(subscriber)
     this.matcher.delete(subscriber.pattern, subscriber)
+    void this.#interest(subscriber.pattern, -1)
     this.#forwarded += subscriber.outbox.forwarded
     this.#dropped += subscriber.dropped
     subscriber.close()

@@ -56,6 +56,7 @@ export class Pacer {
   /** Outboxes too slow to be waited for, and not caught up since. */
   readonly #slow = new WeakSet<Outbox>()
   #stop: Cancel | undefined
+  #isClosed = false
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -70,7 +71,7 @@ export class Pacer {
 
   /** Holds a publish back for a pressed outbox, if it may. `held`: what an earlier outbox made of it. */
   hold(outbox: Outbox, request: Request, patience: Patience, held: Held | undefined): Held | undefined {
-    if (patience.share < 1 && this.#slow.has(outbox)) return held
+    if (this.#isClosed || (patience.share < 1 && this.#slow.has(outbox))) return held
     const now = this.#clock.now()
     if (!patience.has(now)) return held
     let holder = this.#holders.get(outbox)
@@ -86,7 +87,9 @@ export class Pacer {
     return hold
   }
 
+  /** Holds nobody up any more. */
   close(): void {
+    this.#isClosed = true
     const now = this.#clock.now()
     for (const holder of this.#holders.values()) release(holder, now)
     this.#holders.clear()

@@ -85,11 +85,12 @@ describe('a publish into a pressed outbox', () => {
     expect([request.isHeld, request.releases]).toEqual([false, 1])
   })
 
-  it('is let go when the pacer closes', () => {
+  it('is let go when the pacer closes, and so are those after it', () => {
     const { outbox } = pressed()
     const { request } = hold(outbox)
     pacer.close()
     expect([request.isHeld, pacer.size, clock.timers]).toEqual([false, 0, 0])
+    expect([hold(outbox).request.isHeld, pacer.size, clock.timers]).toEqual([false, 0, 0])
   })
 
   it('is let go when the outbox is cleared, for its subscription has ended', () => {
