@@ -45,7 +45,7 @@ export interface HubStats {
 
 /** Times that idle topics are looked for within `topicIdleMs`. */
 const sweepsPerIdle = 60
-const leastSweepMs = 20
+const [leastSweepMs, mostSweepMs] = [20, 100]
 
 export class Hub {
   /** Says which life of the broker positions belong to. Never 0. */
@@ -89,7 +89,8 @@ export class Hub {
     this.#subscriptions = subscriptions
     this.#intake = new Intake({ clock, engine, topics, matcher, refusals, maxMessageBytes })
     this.#control = new Control({ epoch, maxMessageBytes, subscriptions, topics, refusals })
-    this.#stopSweeping = clock.every(Math.max(leastSweepMs, topicIdleMs / sweepsPerIdle), () => topics.sweep())
+    const sweepMs = Math.min(mostSweepMs, Math.max(leastSweepMs, topicIdleMs / sweepsPerIdle))
+    this.#stopSweeping = clock.every(sweepMs, () => topics.sweep())
   }
 
   /** Provides the broker channel. Rejects with CHANNEL_CONFLICT when the server has a broker already. */

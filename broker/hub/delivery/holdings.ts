@@ -79,8 +79,9 @@ export class Share {
 
   /** Called after a holder has taken more. Where nobody else holds much, it has to keep within what it had before. */
   relieve(holder: Holder, more: number): void {
-    if (this.bytes > this.#limit) halve([...this.holders])
-    if (this.memory.isFull && !this.#all.relieve()) holder.dropTo(Math.max(0, holder.bytes - more))
+    const isOver = this.bytes > this.#limit && !halve([...this.holders])
+    const isFull = this.memory.isFull && !this.#all.relieve()
+    if (isOver || isFull) holder.dropTo(Math.max(0, holder.bytes - more))
   }
 }
 

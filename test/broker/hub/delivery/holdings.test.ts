@@ -42,6 +42,17 @@ describe('what outboxes hold together', () => {
     expect(mine.every(({ length }) => length > 0)).toBe(true)
   })
 
+  it('is a quarter for them also when each of very many holds little', () => {
+    const { memory, outboxOf } = stage(8 * MiB)
+    const mine = Array.from({ length: 100 }, () => outboxOf(1))
+    let most = 0
+    for (let seq = 1; seq <= 10; seq++) {
+      for (const outbox of mine) outbox.offer(large(seq))
+      most = Math.max(most, memory.used)
+    }
+    expect(most).toBeLessThanOrEqual(2 * MiB + 10_000 + 100 * 100)
+  })
+
   it('never passes the whole by more than a parcel, whoever holds it', () => {
     const { memory, outboxOf } = stage(4 * MiB)
     const outboxes = Array.from({ length: 50 }, (_, linkId) => outboxOf(linkId))
