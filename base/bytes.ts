@@ -6,7 +6,8 @@
 
 const NodeBuffer: typeof Buffer | undefined = globalThis.Buffer
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+// It would swallow a leading U+FEFF, which a Buffer keeps.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** A new array whose content is not cleared, with memory of its own (never a slice of a shared pool). */
 export const allocate: (size: number) => Uint8Array = NodeBuffer

@@ -1,4 +1,7 @@
-/** The public names of the socket layer. Floor 9. */
+/** The public names of the socket layer. It provides the transports of the operating system. Floor 11. */
+import { socketTransports } from './transport/node/dial.ts'
+import { provideTransports } from './transport/transports.ts'
+
 export { type Cancel, type Clock, systemClock } from '#base/clock'
 export { type ErrorEntry, type ErrorExtras, SignalboxError, socketErrors } from '#base/errors'
 export { newId } from '#base/identifier'
@@ -11,6 +14,8 @@ export type {
   LinkEvent,
   LinkOptions,
   ListenAddress,
+  OpenOptions,
+  PostOptions,
   ProviderOptions,
   ReconnectOptions,
   SendOptions,
@@ -18,9 +23,14 @@ export type {
   ServerEvent,
   ServerOptions,
   TlsOptions,
+  TransferOptions,
+  WaitOptions,
 } from './options.ts'
 export { linkDefaults, linkRules, serverRules } from './options.ts'
 export { Server, type ServerStats } from './server/server.ts'
+export type { Dial, DialSettings, Port, PortOwner } from './transport/port.ts'
 export { RemoteError } from './wire/failure.ts'
 export { maxFrameBytes } from './wire/frame.ts'
 export type { Identity, LinkInfo, PeerInfo, Role } from './wire/peer.ts'
+
+provideTransports(socketTransports)

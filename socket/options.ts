@@ -4,6 +4,7 @@
  * Floor 1. A unit ends the name. Defaults are frozen; `verify` refuses what is unknown or out of range.
  */
 import { type Clock, systemClock } from '#base/clock'
+import { defaultMemoryBytes, MemoryBudget } from '#base/memory-budget'
 import {
   defined,
   invalid,
@@ -20,13 +21,18 @@ import {
   type Rules,
   verify,
 } from '#base/verify'
+import type { Dial } from './transport/port.ts'
 import { maxFrameBytes } from './wire/frame.ts'
 import type { Identity, LinkInfo, Role } from './wire/peer.ts'
 
 /** TLS settings, passed to `node:tls` as they are: `key`, `cert`, `ca`, `requestCert`, `servername` ... */
 export type TlsOptions = Readonly<Record<string, unknown>>
 
-/** How a link comes back after it was lost: the wait before try n is random, below `min(maxMs, minMs * 2 ** n)`. */
+/**
+ * How a link comes back after it was lost: the wait before try n is random, below `min(maxMs, minMs * 2 ** n)`. The count
+ * begins again once a connection has lasted for `maxMs`. A channel end that is refused when it is opened again, for a
+ * reason that may pass, waits in the same way.
+ */
 export interface ReconnectOptions {
   /** Milliseconds; the ceiling of the first wait. Default 100. */
   readonly minMs?: number
@@ -49,6 +55,8 @@ export interface LinkOptions {
   readonly heartbeatMs?: number
   /** How to come back after a loss; `false` closes the link instead. */
   readonly reconnect?: ReconnectOptions | false
+  /** Transports of your own by scheme, before those that the program has: `{ sim: dial }` takes `sim:anything`. */
+  readonly transports?: Readonly<Record<string, Dial>>
   /** Largest payload taken or sent. Default 16 MiB. */
   readonly maxMessageBytes?: number
   /** What one busy stream may have unread here, in bytes. A stream begins with 64 KiB. Default 4 MiB. */
@@ -59,6 +67,8 @@ export interface LinkOptions {
   readonly maxBufferedBytes?: number
   /** Requests one Consumer may have unanswered. Default 65 536. */
   readonly maxOutstanding?: number
+  /** Bytes that the link may hold for others, all of it together. Default a quarter of what the heap may grow to. */
+  readonly maxMemoryBytes?: number
   /** Closes the link when aborted; also ends the first connecting. */
   readonly signal?: AbortSignal
   /** Told when the connection is made, lost, tried again, or given up. It must not throw. */
@@ -78,10 +88,16 @@ export interface LinkEvent {
   readonly delayMs?: number
 }
 
-type Optional = 'auth' | 'tls' | 'reconnect' | 'signal' | 'observe'
-export type LinkSettings = Required<Omit<LinkOptions, Optional>> & Pick<LinkOptions, Optional>
+type Optional = 'auth' | 'tls' | 'reconnect' | 'transports' | 'maxMemoryBytes' | 'signal' | 'observe'
+type LinkDefaults = Required<Omit<LinkOptions, Optional>> & Pick<LinkOptions, Optional>
 
-export const linkDefaults: LinkSettings = Object.freeze({
+/** What a link goes by: its options and the defaults. */
+export interface LinkSettings extends LinkDefaults {
+  /** Where it counts what it holds for others. */
+  readonly memory: MemoryBudget
+}
+
+export const linkDefaults: LinkDefaults = Object.freeze({
   name: '',
   connectTimeoutMs: 5_000,
   heartbeatMs: 15_000,
@@ -93,7 +109,12 @@ export const linkDefaults: LinkSettings = Object.freeze({
   clock: systemClock,
 })
 
-export const reconnectDefaults = Object.freeze({ minMs: 100, maxMs: 5_000, maxAttempts: Number.POSITIVE_INFINITY })
+const reconnectDefaults = Object.freeze({ minMs: 100, maxMs: 5_000, maxAttempts: Number.POSITIVE_INFINITY })
+
+/** How a link waits between two tries. */
+export function reconnectWaits({ reconnect }: LinkSettings): Required<ReconnectOptions> {
+  return { ...reconnectDefaults, ...defined(reconnect || {}) }
+}
 
 /** The first window of every stream, in bytes. Fixed, so that a thousand idle streams cost next to nothing. */
 export const initialWindowBytes = 64 * 1024
@@ -113,17 +134,29 @@ export const linkRules: Rules = {
   growthBytes: isInteger(0),
   maxBufferedBytes: isInteger(0),
   maxOutstanding: isInteger(1, 2 ** 30),
+  maxMemoryBytes: isInteger(1),
+  transports: {
+    expected: 'an object of functions',
+    test: (value) => isObject.test(value) && Object.values(value as object).every(isFunction.test),
+  },
   signal: isSignal,
   observe: isFunction,
   clock: isObject,
 }
 
+const isTexts = {
+  expected: 'an object of texts',
+  test: (value: unknown) =>
+    isObject.test(value) && Object.values(value as object).every((each) => typeof each === 'string'),
+}
+
 const reconnectRules: Rules = { minMs: isNumber(1), maxMs: isNumber(1), maxAttempts: isNumber(1) }
 
-export function linkSettings(given: LinkOptions): LinkSettings {
+/** Throws INVALID_OPTION. `memory`: what the link counts in, if not in a budget of its own. */
+export function linkSettings(given: LinkOptions, memory?: MemoryBudget): LinkSettings {
   verify('link options', given, linkRules)
   if (given.reconnect) verify('reconnect', given.reconnect, reconnectRules)
-  return { ...linkDefaults, ...defined(given) }
+  return { ...linkDefaults, ...defined(given), memory: memory ?? new MemoryBudget(defaultMemoryBytes()) }
 }
 
 /** Where to listen. Default: TCP on 127.0.0.1, a free port. */
@@ -237,9 +270,22 @@ export function listenAddresses(given: ServerOptions): readonly ListenAddress[] 
   return all
 }
 
+/** How long opening a channel end may take. */
+export interface OpenOptions {
+  /** Milliseconds until TIMEOUT. Default 5 000; `Infinity` waits for ever. */
+  readonly timeoutMs?: number
+  /** Gives up when aborted (ABORTED). */
+  readonly signal?: AbortSignal
+}
+
 export interface ProviderOptions {
   /** `exclusive` is alone on its channel; `shared` divides the requests with others. Default exclusive. */
   readonly mode?: 'exclusive' | 'shared'
+  /**
+   * What to do when the link was lost, and another Provider has the channel when it is back: `wait` until that one is
+   * gone, or `close` with CHANNEL_CONFLICT. Default wait.
+   */
+  readonly whenTaken?: 'wait' | 'close'
 }
 
 export interface ServeOptions {
@@ -254,19 +300,44 @@ export interface ConsumerOptions {
   readonly observe?: (providers: number) => void
 }
 
-export interface SendOptions {
-  /** Milliseconds until TIMEOUT. Default 5 000; `Infinity` waits for ever. */
+/** How long something may wait. */
+export interface WaitOptions {
+  /** Milliseconds until TIMEOUT. Default `Infinity`: for ever. */
   readonly timeoutMs?: number
   /** Gives up when aborted (ABORTED). */
   readonly signal?: AbortSignal
+}
+
+export interface TransferOptions {
+  /**
+   * Gives the bytes away, as in `structuredClone`: they are never written to again, so nothing needs to be copied.
+   * Default false: once the promise has resolved the bytes are the caller's again.
+   */
+  readonly transfer?: boolean
+}
+
+export interface PostOptions extends WaitOptions, TransferOptions {
+  /** Texts for the Provider, as `request.metadata`; 16 KiB at most. FEATURE_MISSING where the other end knows none. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+export interface SendOptions extends Omit<PostOptions, 'timeoutMs'> {
+  /** Milliseconds until TIMEOUT. Default 5 000; `Infinity` waits for ever. */
+  readonly timeoutMs?: number
   /** Keeps its place behind what was sent before, also behind a large payload. Default false: a small one overtakes. */
   readonly ordered?: boolean
 }
 
+export const openTimeoutMs = 5_000
 export const sendTimeoutMs = 5_000
+export const drainTimeoutMs = 5_000
 export const serveConcurrency = 256
 
-export const providerRules: Rules = { mode: isOneOf('exclusive', 'shared') }
+export const openRules: Rules = { timeoutMs: isNumber(0), signal: isSignal }
+export const providerRules: Rules = { mode: isOneOf('exclusive', 'shared'), whenTaken: isOneOf('wait', 'close') }
 export const serveRules: Rules = { concurrency: isNumber(1) }
 export const consumerRules: Rules = { waitForProvider: isBoolean, observe: isFunction }
-export const sendRules: Rules = { timeoutMs: isNumber(0), signal: isSignal, ordered: isBoolean }
+export const waitRules: Rules = { timeoutMs: isNumber(0), signal: isSignal }
+export const postRules: Rules = { ...waitRules, transfer: isBoolean, metadata: isTexts }
+export const sendRules: Rules = { ...postRules, ordered: isBoolean }
+export const respondRules: Rules = { transfer: isBoolean }

@@ -55,7 +55,8 @@ try {
 \`\`\`
 
 Between the two sides of a connection a code travels as its number. The thousand it is in says how far the damage goes,
-so that even a code from a newer version can be handled well.
+so that even a code from a newer version can be handled well. Where it ends a stream and no connection, such as
+\`FLOW_VIOLATION\` or \`BAD_FRAME\` from the other end of a channel, it concerns that stream alone.
 `
 
 /** The whole page. */

@@ -7,7 +7,18 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { clockCalls, consoleCalls, randomness, testCalls } from './tidy/calls.ts'
-import { cycles, deadFiles, doors, floors, folderSize, inPackages, nodeImports, sides, vendors } from './tidy/layers.ts'
+import {
+  cycles,
+  deadFiles,
+  doors,
+  floors,
+  folderSize,
+  inPackages,
+  nodeFree,
+  nodeImports,
+  sides,
+  vendors,
+} from './tidy/layers.ts'
 import { typeNames, unreadOptions } from './tidy/names.ts'
 import { fileLength, functionLength, headers, language } from './tidy/shape.ts'
 import { inOrder, readSources } from './tidy/source.ts'
@@ -46,6 +57,8 @@ const socketTypes = [
   'Cancel',
   'Clock',
   'ConsumerOptions',
+  'Dial',
+  'DialSettings',
   'ErrorEntry',
   'ErrorExtras',
   'Handler',
@@ -55,7 +68,11 @@ const socketTypes = [
   'LinkOptions',
   'LinkStats',
   'ListenAddress',
+  'OpenOptions',
   'PeerInfo',
+  'Port',
+  'PortOwner',
+  'PostOptions',
   'ProviderOptions',
   'ReconnectOptions',
   'Role',
@@ -65,6 +82,8 @@ const socketTypes = [
   'ServerOptions',
   'ServerStats',
   'TlsOptions',
+  'TransferOptions',
+  'WaitOptions',
 ]
 const brokerValues = ['Broker', 'SignalboxError', 'brokerErrors', 'connect']
 const brokerTypes = [
@@ -110,6 +129,11 @@ describe('the source tree', () => {
   it('keeps the two sides of the broker apart', () => expect(sides(sources)).toEqual([]))
   it('has no crowded folder', () => expect(folderSize(sources)).toEqual([]))
   it("imports Node's modules only at the edges", () => expect(nodeImports(sources)).toEqual([]))
+  it('has a client half that runs without Node', () => {
+    const clientHalf = ['socket/client/index.ts', 'broker/client/connect.ts']
+    expect(sources.map(({ path }) => path)).toEqual(expect.arrayContaining(clientHalf))
+    expect(nodeFree(sources, clientHalf)).toEqual([])
+  })
   it('imports each vendor in one file', () => expect(vendors(sources)).toEqual([]))
   it('has no dead file', () => expect(deadFiles(sources, entries)).toEqual([]))
   it('has no file over 400 lines', () => expect(fileLength(sources)).toEqual([]))

@@ -6,7 +6,7 @@
  */
 import type { Cancel, Clock } from '#base/clock'
 import { deferred } from '#base/deferred'
-import { defaultMemoryBytes, MemoryBudget } from '#base/memory-budget'
+import type { MemoryBudget } from '#base/memory-budget'
 import type { Link, Provider, Request } from '#socket'
 import { WireKind } from '../shared/gap.ts'
 import { Control } from './control.ts'
@@ -69,8 +69,9 @@ export class Hub {
   readonly #stopSweeping: Cancel
 
   /** @internal Use `Hub.start`. */
-  constructor(link: Link, settings: HubSettings, clock: Clock, memory: MemoryBudget) {
+  constructor(link: Link, settings: HubSettings, clock: Clock) {
     this.#link = link
+    const { memory } = link
     this.#memory = memory
     this.closed = this.#ended.promise
     this.#settings = settings
@@ -94,13 +95,8 @@ export class Hub {
   }
 
   /** Provides the broker channel. Rejects with CHANNEL_CONFLICT when the server has a broker already. */
-  static async start(
-    link: Link,
-    settings: HubSettings,
-    clock: Clock,
-    memory = new MemoryBudget(defaultMemoryBytes()),
-  ): Promise<Hub> {
-    const hub = new Hub(link, settings, clock, memory)
+  static async start(link: Link, settings: HubSettings, clock: Clock): Promise<Hub> {
+    const hub = new Hub(link, settings, clock)
     try {
       await hub.#open()
       return hub
@@ -157,7 +153,7 @@ export class Hub {
       changed: () => {},
     }
     await this.#engine.open(host)
-    const provider = await this.#link.provider(this.#settings.channel)
+    const provider = await this.#link.provider(this.#settings.channel, { whenTaken: 'close' })
     this.#provider = provider
     provider.serve((request) => this.#take(request), { concurrency: Number.POSITIVE_INFINITY })
     // Nothing is received beside the handler, which must be there before, but the end.

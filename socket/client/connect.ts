@@ -1,37 +1,28 @@
 /**
- * Makes a connection to the server at an address.
+ * Connects to the server at an address, and opens channel ends there, in a time that has an end.
  *
- * Floor 5.
+ * Floor 7.
  */
-
-import { type LinkOptions, linkSettings } from '../options.ts'
-import { parseAddress } from '../transport/address.ts'
-import { dial } from '../transport/node/dial.ts'
+import { bounded } from '#base/bounded'
+import { SignalboxError, socketError } from '#base/errors'
+import { MemoryBudget } from '#base/memory-budget'
+import { verify } from '#base/verify'
+import { type LinkOptions, linkSettings, type OpenOptions, openRules, openTimeoutMs } from '../options.ts'
+import { dialOf } from '../transport/transports.ts'
 import { Session } from './session.ts'
 
-/** A connection that has not begun to connect. Throws INVALID_OPTION. */
-export function newSession(url: string, options: LinkOptions): Session {
-  const address = parseAddress(url)
-  return new Session(linkSettings(options), ({ tls, connectTimeoutMs, clock }, signal) =>
-    dial(address, tls, connectTimeoutMs, clock, signal),
-  )
+/** A channel end that the server takes, or does not. */
+interface Opening {
+  readonly whenOpened: Promise<void>
+  close(): Promise<void>
 }
 
-/** A channel end on a connection of its own: opened, or the connection is closed again. Rejects as either may. */
-export async function openedAlone<T extends { readonly whenOpened: Promise<void> }>(
-  url: string,
-  options: LinkOptions,
-  make: (session: Session) => T,
-): Promise<T> {
-  const session = await connectedSession(url, options)
-  try {
-    const end = make(session)
-    await end.whenOpened
-    return end
-  } catch (error) {
-    await session.close()
-    throw error
-  }
+/** A session that has not begun to connect. Throws INVALID_OPTION. */
+export function newSession(url: string, options: LinkOptions): Session {
+  const { maxMemoryBytes } = options
+  const settings = linkSettings(options, maxMemoryBytes === undefined ? undefined : new MemoryBudget(maxMemoryBytes))
+  const dial = dialOf(url, settings.transports)
+  return new Session(settings, (signal) => dial(url, settings, signal))
 }
 
 /** Resolves once the handshake is done. Rejects with CONNECT_FAILED, UNAUTHENTICATED, VERSION_MISMATCH ... */
@@ -39,4 +30,38 @@ export async function connectedSession(url: string, options: LinkOptions): Promi
   const session = newSession(url, options)
   await session.connect()
   return session
+}
+
+/** Resolves with the channel end once the server has taken it. Else it is closed: refused, TIMEOUT or ABORTED. */
+export async function opened<T extends Opening>(session: Session, end: T, options: OpenOptions): Promise<T> {
+  const { timeoutMs = openTimeoutMs, signal } = options
+  try {
+    await bounded(end.whenOpened, { timeoutMs, signal }, session.settings.clock)
+    return end
+  } catch (error) {
+    const { isOpen, trouble } = session
+    await end.close()
+    if (!(error instanceof SignalboxError) || error.code !== 'TIMEOUT') throw error
+    const why = isOpen ? '' : `: there is no connection${trouble ? ` (${trouble.message})` : ''}`
+    const what = `The server did not take the channel end within ${timeoutMs} ms${why}.`
+    throw socketError('TIMEOUT', what, { cause: trouble, details: { timeoutMs } })
+  }
+}
+
+/** A channel end on a connection of its own: opened, or the connection is closed again. Rejects as either may. */
+export async function openedAlone<T extends Opening>(
+  url: string,
+  options: LinkOptions & Pick<OpenOptions, 'timeoutMs'>,
+  make: (session: Session) => T,
+): Promise<T> {
+  const { timeoutMs, ...linkOptions } = options
+  const limits: OpenOptions = timeoutMs === undefined ? {} : { timeoutMs }
+  verify('connect', limits, openRules)
+  const session = await connectedSession(url, linkOptions)
+  try {
+    return await opened(session, make(session), limits)
+  } catch (error) {
+    await session.close()
+    throw error
+  }
 }

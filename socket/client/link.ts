@@ -1,15 +1,24 @@
 /**
  * A link: one shared persistent connection that carries any number of channels.
  *
- * Floor 7. Links share nothing with each other.
+ * Floor 9. Links share nothing with each other.
  */
 
 import { handled } from '#base/deferred'
-import type { ConsumerOptions, LinkOptions, ProviderOptions } from '../options.ts'
+import { socketError } from '#base/errors'
+import type { MemoryBudget } from '#base/memory-budget'
+import { defined, verify } from '#base/verify'
+import {
+  type ConsumerOptions,
+  type LinkOptions,
+  type OpenOptions,
+  openRules,
+  type ProviderOptions,
+} from '../options.ts'
 import { Provider } from './answering/provider.ts'
 import { Consumer } from './calling/consumer.ts'
-import { connectedSession, newSession } from './connect.ts'
-import type { Session } from './session.ts'
+import { connectedSession, newSession, opened } from './connect.ts'
+import { Session } from './session.ts'
 
 /** What a link carries at the moment. */
 export interface LinkStats {
@@ -19,6 +28,16 @@ export interface LinkStats {
   readonly streams: number
   /** Frames that came for streams that were over. */
   readonly lateFrames: number
+  /** Bytes held for others, and how many may be. */
+  readonly memory: { readonly used: number; readonly limit: number }
+}
+
+/** What concerns the opening, and what the channel end. Throws INVALID_OPTION. */
+function parted<T extends OpenOptions>(options: T): { limits: OpenOptions; own: Omit<T, keyof OpenOptions> } {
+  const { timeoutMs, signal, ...own } = options
+  const limits = defined({ timeoutMs, signal }) as OpenOptions
+  verify('open', limits, openRules)
+  return { limits, own }
 }
 
 export class Link implements AsyncDisposable {
@@ -28,6 +47,9 @@ export class Link implements AsyncDisposable {
 
   /** @internal Use `Link.connect` or `server.link()`. */
   constructor(session: Session) {
+    if (!(session instanceof Session)) {
+      throw socketError('INVALID_OPTION', 'A link is made by Link.connect or server.link.')
+    }
     this.#session = session
     this.closed = session.whenClosed
   }
@@ -49,18 +71,27 @@ export class Link implements AsyncDisposable {
     return this.#session.isOpen
   }
 
-  /** Opens the answering side of a channel. Rejects with CHANNEL_CONFLICT, FORBIDDEN, TOO_MANY_CHANNELS or CLOSED. */
-  async provider(channelId: string, options: ProviderOptions = {}): Promise<Provider> {
-    const provider = new Provider(this.#session, channelId, options)
-    await provider.whenOpened
-    return provider
+  /** What it holds for others, and how much it may. */
+  get memory(): MemoryBudget {
+    return this.#session.settings.memory
   }
 
-  /** Opens the calling side of a channel. Rejects with FORBIDDEN, TOO_MANY_CHANNELS or CLOSED. */
-  async consumer(channelId: string, options: ConsumerOptions = {}): Promise<Consumer> {
-    const consumer = new Consumer(this.#session, channelId, options)
-    await consumer.whenOpened
-    return consumer
+  /**
+   * Opens the answering side of a channel. Rejects with CHANNEL_CONFLICT, FORBIDDEN, AUTH_UNAVAILABLE,
+   * TOO_MANY_CHANNELS, TIMEOUT, ABORTED or CLOSED.
+   */
+  async provider(channelId: string, options: ProviderOptions & OpenOptions = {}): Promise<Provider> {
+    const { limits, own } = parted(options)
+    return opened(this.#session, new Provider(this.#session, channelId, own), limits)
+  }
+
+  /**
+   * Opens the calling side of a channel. Rejects with FORBIDDEN, AUTH_UNAVAILABLE, TOO_MANY_CHANNELS, TIMEOUT, ABORTED
+   * or CLOSED.
+   */
+  async consumer(channelId: string, options: ConsumerOptions & OpenOptions = {}): Promise<Consumer> {
+    const { limits, own } = parted(options)
+    return opened(this.#session, new Consumer(this.#session, channelId, own), limits)
   }
 
   /** Like `consumer`, but there at once: what is sent waits until the server has taken the channel end. */
@@ -70,7 +101,8 @@ export class Link implements AsyncDisposable {
 
   stats(): LinkStats {
     const { endCount, streamCount, late } = this.#session
-    return { ends: endCount, streams: streamCount, lateFrames: late }
+    const { used, limit } = this.memory
+    return { ends: endCount, streams: streamCount, lateFrames: late, memory: { used, limit } }
   }
 
   /** Closes the link and everything on it. What was sent goes out; what waits is settled. Never rejects. */

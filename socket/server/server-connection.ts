@@ -20,6 +20,7 @@ import {
   plainIdentity,
 } from '../wire/control-frames.ts'
 import { decodeFailure, encodeFailure } from '../wire/failure.ts'
+import { noFeatures } from '../wire/features.ts'
 import { firstStreamKind, Kind, maxFrameBytes } from '../wire/frame.ts'
 import { type Identity, type LinkInfo, noIdentity } from '../wire/peer.ts'
 import type { Side, Switchboard, SwitchEnd, SwitchLine } from './switchboard.ts'
@@ -56,7 +57,7 @@ export class ServerConnection implements SwitchLine, PortOwner, Watched {
     const { transport, address } = port
     const { settings } = host
     this.port = port
-    this.info = { linkId, name: '', transport, address, auth: undefined, identity: noIdentity }
+    this.info = { linkId, name: '', transport, address, auth: undefined, identity: noIdentity, features: noFeatures }
     this.maxStreams = transport === 'local' ? Number.POSITIVE_INFINITY : settings.maxStreamsPerLink
     this.#host = host
     this.#stopTimer = settings.clock.after(settings.handshakeTimeoutMs, () =>
@@ -141,9 +142,9 @@ export class ServerConnection implements SwitchLine, PortOwner, Watched {
     if (kind !== Kind.HELLO || this.session !== '') {
       throw socketError('BAD_FRAME', 'The first frame of a client is one HELLO, and then it waits for the WELCOME.')
     }
-    const { name, auth, session } = decodeHello(bytes, start, end)
+    const { name, auth, session, features } = decodeHello(bytes, start, end)
     this.session = session
-    this.info = { ...this.info, name, auth }
+    this.info = { ...this.info, name, auth, features }
     const { authenticate } = this.#host.settings
     if (authenticate === undefined) {
       this.#welcome(noIdentity)

@@ -1,7 +1,7 @@
 /**
  * The server: a switchboard that links connect to.
  *
- * Floor 8. It routes frames by channel and knows nothing of topics.
+ * Floor 10. It routes frames by channel and knows nothing of topics.
  */
 import type { Cancel } from '#base/clock'
 import { type Deferred, deferred, handled } from '#base/deferred'

@@ -164,8 +164,8 @@ export class Switchboard {
   }
 
   #attach(side: Side, peer: LinkInfo): void {
-    const { linkId, name, transport, address, identity } = peer
-    const told = encodePeer({ linkId, name, transport, address, identity })
+    const { linkId, name, transport, address, identity, features } = peer
+    const told = encodePeer({ linkId, name, transport, address, identity, features })
     side.line.tell(Kind.ATTACH, side.number, side.end.number, told)
   }
 

@@ -1,31 +1,44 @@
 /**
  * Puts the fragments of one large payload together.
  *
- * Floor 1, pure. Its length is judged before its first byte: one over the limit is thrown away as it comes, so that
+ * Floor 1, pure. Its length is judged before its first byte: one that is refused is thrown away as it comes, so that
  * its sender gets an error and nothing else on the link is lost. Fragments are kept as they came and copied once, at
  * the end; nothing is reserved for bytes that were only announced.
  */
 import { join, slice } from '#base/bytes'
-import { socketError } from '#base/errors'
-import { headerBytes, maxFrameBytes } from '../wire/frame.ts'
+import { type SignalboxError, socketError } from '#base/errors'
+import { maxFrameBytes, wholeCostOf } from '../wire/frame.ts'
 
 export class Assembly {
   readonly id: number
   /** Bytes announced. */
   readonly total: number
-  /** Too large: its bytes are not kept. */
-  readonly isRefused: boolean
   /** Credit that is owed when the application is done with the message. */
   cost = 0
-  readonly #parts: Uint8Array[] = []
+  /** Credit that has come back although the bytes are still held. */
+  early = 0
+  readonly #mayComeEarly: number
+  #parts: Uint8Array[] = []
   #filled = 0
-  #early: number
+  #refusal: SignalboxError | undefined
 
-  constructor(id: number, total: number, isRefused: boolean, early: number) {
+  constructor(id: number, total: number, mayComeEarly: number) {
     this.id = id
     this.total = total
-    this.isRefused = isRefused
-    this.#early = early
+    this.#mayComeEarly = mayComeEarly
+  }
+
+  /** Why its bytes are not kept, if they are not. */
+  get refusal(): SignalboxError | undefined {
+    return this.#refusal
+  }
+
+  /** Keeps none of it from here on. */
+  refuse(why: SignalboxError): void {
+    this.#refusal = why
+    this.#parts = []
+    this.cost = 0
+    this.early = 0
   }
 
   /** Takes a fragment. Returns how much of its cost is to be given back at once. */
@@ -35,18 +48,18 @@ export class Assembly {
       throw socketError('BAD_FRAME', 'A fragment before the last is not full.')
     this.#filled += end - start
     if (this.#filled > this.total) throw socketError('BAD_FRAME', 'A message is longer than it was announced.')
-    if (this.isRefused) return cost
+    if (this.#refusal) return cost
     this.#parts.push(slice(bytes, start, end))
-    const early = Math.min(cost, this.#early)
-    this.#early -= early
+    const early = Math.min(cost, this.#mayComeEarly - this.early)
+    this.early += early
     this.cost += cost - early
     return early
   }
 
-  /** The payload, or nothing if it was too large. Throws BAD_FRAME when bytes are missing. */
+  /** The payload, or nothing if it was refused. Throws BAD_FRAME when bytes are missing. */
   whole(): Uint8Array | undefined {
     if (this.#filled !== this.total) throw socketError('BAD_FRAME', 'A message is shorter than it was announced.')
-    return this.isRefused ? undefined : join(this.#parts, this.total)
+    return this.#refusal ? undefined : join(this.#parts, this.total)
   }
 }
 
@@ -56,6 +69,12 @@ export class Assembly {
  * leave a message stuck a few bytes before its end. A stream so holds a window and at most two messages unread.
  */
 export function beginAssembly(id: number, total: number, maxMessageBytes: number, windowBytes: number): Assembly {
-  const cost = total + headerBytes * Math.ceil(total / maxFrameBytes)
-  return new Assembly(id, total, total > maxMessageBytes, Math.max(0, cost - windowBytes / 2))
+  const assembly = new Assembly(id, total, Math.max(0, wholeCostOf(total) - windowBytes / 2))
+  if (total > maxMessageBytes) assembly.refuse(tooLarge(total, maxMessageBytes))
+  return assembly
+}
+
+export function tooLarge(size: number, limit: number): SignalboxError {
+  const what = `A payload of ${size} bytes came; the limit here is ${limit}.`
+  return socketError('MESSAGE_TOO_LARGE', what, { details: { limit, actual: size } })
 }

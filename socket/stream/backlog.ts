@@ -1,5 +1,5 @@
 /**
- * Messages that wait for credit, bounded in bytes.
+ * Messages that wait for credit, bounded in bytes and counted in the memory budget.
  *
  * Floor 3. Three lanes: what must keep its order, small messages that go as soon as there is room, and large ones,
  * which the small do not wait for. They take turns, so none starves another. A message given up makes room at once, so
@@ -8,12 +8,18 @@
 
 import { socketError } from '#base/errors'
 import { Fifo } from '#base/fifo'
+import type { MemoryBudget } from '#base/memory-budget'
 import { maxFrameBytes } from '../wire/frame.ts'
-import { costOf } from './credit.ts'
 import type { Outgoing, Stream } from './stream.ts'
 
 /** Chooses the stream for a message, or `undefined` while there is none that can take it. */
 export type Choose = (size: number, ordered: boolean) => Stream | undefined
+
+/** What a message that waits costs beside its bytes: it is several objects, and one of them an array. */
+export const entryBytes = 200
+
+/** Room beyond the bound for what is small and stands for something larger, at least. */
+const leastSpareBytes = 64 * 1024
 
 /** Messages that wait in order; among them at most as many that were given up. */
 class Lane {
@@ -42,6 +48,7 @@ class Lane {
 
 export class Backlog {
   readonly #maxBytes: number
+  readonly #memory: MemoryBudget
   readonly #choose: Choose
   readonly #ordered = new Lane()
   readonly #small = new Lane()
@@ -49,8 +56,9 @@ export class Backlog {
   #bytes = 0
   #isPumping = false
 
-  constructor(maxBytes: number, choose: Choose) {
+  constructor(maxBytes: number, memory: MemoryBudget, choose: Choose) {
     this.#maxBytes = maxBytes
+    this.#memory = memory
     this.#choose = choose
   }
 
@@ -58,7 +66,7 @@ export class Backlog {
     return this.#ordered.length + this.#small.length + this.#large.length
   }
 
-  /** Sends the message, now if nothing is before it and a stream can take it. Throws BUFFER_FULL. */
+  /** Sends the message, now if nothing is before it and a stream can take it. Throws BUFFER_FULL and MEMORY_FULL. */
   send(message: Outgoing): void {
     const { length } = message.bytes
     const stream = this.#laneOf(message).length === 0 ? this.#choose(length, message.ordered) : undefined
@@ -66,19 +74,28 @@ export class Backlog {
       stream.send(message)
       return
     }
-    const cost = costOf(length)
+    const actual = this.#bytes + length + entryBytes
     // One message may always wait, else a payload larger than the bound could never be sent.
-    if (this.#bytes > 0 && this.#bytes + cost > this.#maxBytes) {
-      const details = { limit: this.#maxBytes, actual: this.#bytes + cost }
-      const what = `${this.#bytes} bytes wait for credit; ${cost} more would pass the limit of ${this.#maxBytes}.`
-      throw socketError('BUFFER_FULL', what, { details })
+    if (this.#bytes > 0 && actual > this.#maxBytes) {
+      const what = `${this.#bytes} bytes wait for credit; with this message it would be more than ${this.#maxBytes}.`
+      throw socketError('BUFFER_FULL', what, { details: { limit: this.#maxBytes, actual } })
     }
-    this.wait(message)
+    if (this.#bytes > 0 && this.#memory.isFull) throw socketError('MEMORY_FULL')
+    this.#wait(message)
   }
 
-  /** Lets the message wait, also beyond the bound: for what is small and must not be lost. */
-  wait(message: Outgoing): void {
-    this.#bytes += costOf(message.bytes.length)
+  /** Lets a message wait beyond the bound, which is small and stands for one that may not. False beyond twice it. */
+  waitBeyond(message: Outgoing): boolean {
+    const limit = this.#maxBytes + Math.max(this.#maxBytes, leastSpareBytes)
+    if (this.#bytes + message.bytes.length + entryBytes > limit) return false
+    this.#wait(message)
+    return true
+  }
+
+  #wait(message: Outgoing): void {
+    const bytes = message.bytes.length + entryBytes
+    this.#bytes += bytes
+    this.#memory.add(bytes)
     this.#laneOf(message).push(message)
   }
 
@@ -121,7 +138,9 @@ export class Backlog {
   }
 
   #leave(message: Outgoing): void {
-    this.#bytes -= costOf(message.bytes.length)
+    const bytes = message.bytes.length + entryBytes
+    this.#bytes -= bytes
+    this.#memory.give(bytes)
     this.#laneOf(message).leave(message)
   }
 

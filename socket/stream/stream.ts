@@ -5,17 +5,19 @@
  * order pass between its fragments. So a stream holds at most a window of unread messages and one unfinished one.
  * END says that a side begins nothing new; answers still go. RESET, by either side, is the end; without a payload it is
  * the Provider's good end: everything was answered. A stream that is over never comes back. [SOCK 5]
+ * Every DATA frame's cost goes back once: by `#giveUp`, `#cancelled` and `#assemble` for what is not delivered, and by
+ * the owner's `consumed` for what is.
  */
 
-import { none, readU32, writeU32 } from '#base/bytes'
+import { allocateSmall, copy, none, readU32, writeU32 } from '#base/bytes'
 import { type SignalboxError, socketError } from '#base/errors'
 import { initialWindowBytes, type LinkSettings } from '../options.ts'
 import type { Port } from '../transport/port.ts'
 import { decodeFailure, encodeFailure } from '../wire/failure.ts'
-import { Flag, Kind, maxFrameBytes } from '../wire/frame.ts'
+import { costOf, Flag, firstOptionalKind, Kind, knownFlags, maxFrameBytes, wholeCostOf } from '../wire/frame.ts'
 import type { PeerInfo } from '../wire/peer.ts'
-import { type Assembly, beginAssembly } from './assembly.ts'
-import { costOf, type GrowthBudget, ReceiveWindow } from './credit.ts'
+import { type Assembly, beginAssembly, tooLarge } from './assembly.ts'
+import { type GrowthBudget, maxCreditBytes, ReceiveWindow } from './credit.ts'
 
 /** What a stream needs of the connection that carries it. */
 export interface StreamHost {
@@ -30,9 +32,14 @@ export interface StreamHost {
 
 /** The channel end that a stream belongs to. */
 export interface StreamOwner {
-  /** A whole message. The owner calls `stream.consumed(cost)` when the application is done with it. */
+  /**
+   * A whole message. The owner calls `stream.consumed(cost, end - start)` once, when the application is done with it.
+   * Throws BAD_FRAME when the message is not one that the other side may send; the stream takes care of the rest then.
+   */
   message(stream: Stream, flags: number, id: number, bytes: Uint8Array, start: number, end: number, cost: number): void
-  /** The Consumer does not want the answer to `id` any more. */
+  /** A message that came and was not kept, with the reason. It costs nothing any more. */
+  discarded(stream: Stream, id: number, error: SignalboxError): void
+  /** The Consumer does not want the answer to `id` any more, or the Provider does not give the rest of it. */
   cancelled(stream: Stream, id: number): void
   /** Something that could not be sent may be possible now. */
   writable(stream: Stream): void
@@ -49,6 +56,8 @@ export interface Outgoing {
   readonly bytes: Uint8Array
   /** Keeps its place behind what was sent before, also behind a large message. */
   readonly ordered: boolean
+  /** The bytes are never written to again; else what a port would keep of them is copied. */
+  readonly isGiven: boolean
   /** It waits in a backlog, which keeps this. */
   isWaiting: boolean
   /** It begins to go out on `stream`. */
@@ -62,7 +71,7 @@ export interface Outgoing {
 export class Stream {
   readonly number: number
   readonly peer: PeerInfo
-  /** Requests sent and not answered (Consumer), or taken and not answered (Provider). Kept by the owner. */
+  /** Requests sent and not answered. Kept by the Consumer. */
   outstanding = 0
   readonly #host: StreamHost
   readonly #owner: StreamOwner
@@ -90,6 +99,11 @@ export class Stream {
     return this.#credit
   }
 
+  /** Whether all that came has been consumed, and its credit is with the peer or owed to it. */
+  get isCreditWhole(): boolean {
+    return this.#window === undefined || this.#window.isWhole
+  }
+
   /** Whether nothing more comes from the peer: it begins nothing new, and what it began is here; or it is all over. */
   get isFinished(): boolean {
     return (this.#gotEnd && this.#assembly === undefined) || this.#over
@@ -107,16 +121,33 @@ export class Stream {
   }
 
   /** Sends a payload of one frame; `canSend` has just said yes. */
-  post(flags: number, id: number, bytes: Uint8Array): void {
+  post(flags: number, id: number, bytes: Uint8Array, isGiven: boolean): void {
     this.#credit -= costOf(bytes.length)
-    this.#host.port.send(Kind.DATA, flags | this.#starved, this.number, id, bytes, 0, bytes.length)
+    this.#put(flags | this.#starved, id, bytes, 0, bytes.length, isGiven)
+  }
+
+  /** Hands a frame to the port, with bytes that nobody writes to any more. */
+  #put(flags: number, id: number, bytes: Uint8Array, start: number, end: number, isGiven: boolean): void {
+    const { port } = this.#host
+    const length = end - start
+    if (isGiven || length <= port.copies) {
+      port.send(Kind.DATA, flags, this.number, id, bytes, start, end)
+      return
+    }
+    const own = allocateSmall(length)
+    copy(own, 0, bytes, start, end)
+    port.send(Kind.DATA, flags, this.number, id, own, 0, length)
   }
 
   /** Sends a message of any size; `canSend` has just said yes. */
   send(message: Outgoing): void {
+    if (message.flags & Flag.HEADER && !this.peer.features.includes('header')) {
+      message.fail(socketError('FEATURE_MISSING', 'The other end of the channel takes no metadata.'))
+      return
+    }
     message.leaving(this)
     if (message.bytes.length <= maxFrameBytes) {
-      this.post(message.flags, message.id, message.bytes)
+      this.post(message.flags, message.id, message.bytes, message.isGiven)
       message.left()
       return
     }
@@ -145,16 +176,17 @@ export class Stream {
     this.#bulkAt = end
     this.#credit -= costOf(end - start)
     const flags = (isLast ? bulk.flags : bulk.flags | Flag.MORE) | this.#starved
-    this.#host.port.send(Kind.DATA, flags, this.number, bulk.id, bulk.bytes, start, end)
+    if (isLast) this.#bulk = undefined
+    this.#put(flags, bulk.id, bulk.bytes, start, end, bulk.isGiven)
     if (!isLast) return
-    this.#bulk = undefined
     bulk.left()
     this.#owner.writable(this)
   }
 
   get #receiving(): ReceiveWindow {
+    if (this.#window) return this.#window
     const { settings, growth } = this.#host
-    this.#window ??= new ReceiveWindow(initialWindowBytes, settings.windowBytes, growth)
+    this.#window = new ReceiveWindow(initialWindowBytes, settings.windowBytes, growth, settings.memory)
     return this.#window
   }
 
@@ -170,6 +202,13 @@ export class Stream {
     if (this.#bulk?.id !== id) return
     this.#bulk = undefined
     this.#owner.writable(this)
+  }
+
+  /** The rest of a message of which only a part has gone stays here. False when it is not such a one. */
+  abandon(message: Outgoing): boolean {
+    if (this.#over || this.#bulk !== message) return false
+    this.cancel(message.id)
+    return true
   }
 
   /** Says that nothing new will be begun from this side. Answers may still go either way. */
@@ -201,24 +240,36 @@ export class Stream {
     this.#owner.gone(this, error)
   }
 
-  /** Returns credit for what the application is done with. */
-  consumed(cost: number): void {
-    if (this.#over) return
-    const grant = this.#receiving.consumed(cost)
-    if (grant > 0) this.#host.port.send(Kind.CREDIT, 0, this.number, grant, none, 0, 0)
+  /** The application is done with a message of `size` bytes: its credit goes back, and its memory is not counted. */
+  consumed(cost: number, size: number): void {
+    if (this.#over || cost === 0) return
+    // What came of a large one beyond its cost has come back early.
+    const early = size > maxFrameBytes ? wholeCostOf(size) - cost : 0
+    this.#grant(this.#receiving.consumed(cost, early, this.#assembly === undefined))
+  }
+
+  #grant(bytes: number): void {
+    if (bytes > 0) this.#host.port.send(Kind.CREDIT, 0, this.number, bytes, none, 0, 0)
   }
 
   /** A frame for this stream. Throws FLOW_VIOLATION or BAD_FRAME; the stream is of no use then. */
   frame(kind: number, flags: number, id: number, bytes: Uint8Array, start: number, end: number): void {
-    if (kind === Kind.DATA) this.#data(flags, id, bytes, start, end)
-    else if (kind === Kind.CREDIT) this.#granted(id)
+    if (kind === Kind.DATA) {
+      this.#data(flags, id, bytes, start, end)
+      return
+    }
+    if (kind >= firstOptionalKind) return
+    if (flags !== 0) throw socketError('BAD_FRAME', `A frame of kind ${kind} came with flags.`)
+    if (kind === Kind.CREDIT) this.#granted(id)
     else if (kind === Kind.BEGIN) this.#begin(id, bytes, start, end)
     else if (kind === Kind.CANCEL) this.#cancelled(id)
     else if (kind === Kind.END) this.#ended()
     else if (kind === Kind.RESET) this.lose(start === end ? undefined : decodeFailure(bytes, start, end, false))
+    else throw socketError('BAD_FRAME', `A frame of the unknown kind ${kind} came.`)
   }
 
   #data(flags: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+    if (flags & ~knownFlags) throw socketError('BAD_FRAME', 'A message came with flags that are not known here.')
     const cost = costOf(end - start)
     if (!this.#receiving.received(cost, (flags & Flag.STARVED) !== 0)) throw socketError('FLOW_VIOLATION')
     const assembly = this.#assembly
@@ -227,8 +278,8 @@ export class Stream {
     } else if (flags & Flag.MORE) {
       throw socketError('BAD_FRAME', 'A fragment came that belongs to no message.')
     } else if (end - start > this.#maxMessageBytes && (flags & Flag.FAIL) === 0) {
-      this.consumed(cost)
-      this.#refuse(flags, id, end - start)
+      this.consumed(cost, end - start)
+      this.#owner.discarded(this, id, tooLarge(end - start, this.#maxMessageBytes))
     } else {
       this.#owner.message(this, flags, id, bytes, start, end, cost)
     }
@@ -240,35 +291,40 @@ export class Stream {
   }
 
   #assemble(assembly: Assembly, flags: number, bytes: Uint8Array, start: number, end: number, cost: number): void {
+    if (assembly.refusal === undefined && this.#host.settings.memory.isFull) this.#giveUp(assembly)
     const isLast = (flags & Flag.MORE) === 0
     const early = assembly.add(bytes, start, end, cost, isLast)
-    if (early > 0) this.consumed(early)
+    const window = this.#receiving
+    if (early > 0) this.#grant(assembly.refusal ? window.consumed(early) : window.returned(early))
     if (!isLast) return
-    this.#assembly = undefined
     const whole = assembly.whole()
+    this.#assembly = undefined
     if (whole) this.#owner.message(this, flags, assembly.id, whole, 0, whole.length, assembly.cost)
-    else this.#refuse(flags, assembly.id, assembly.total)
-    if (this.#gotEnd) this.#owner.finished(this)
+    else this.#owner.discarded(this, assembly.id, assembly.refusal as SignalboxError)
+    if (this.#gotEnd && !this.#over) this.#owner.finished(this)
   }
 
-  /** In the place of a payload that was too large, its receiver gets the failure that says so. */
-  #refuse(flags: number, id: number, size: number): void {
-    const what = `A payload of ${size} bytes came; the limit here is ${this.#maxMessageBytes}.`
-    const failure = encodeFailure(socketError('MESSAGE_TOO_LARGE', what))
-    this.#owner.message(this, flags | Flag.FAIL, id, failure, 0, failure.length, 0)
+  /** Nothing more is to be held here: what has come of a large message goes first. */
+  #giveUp(assembly: Assembly): void {
+    const { cost, early } = assembly
+    assembly.refuse(socketError('MEMORY_FULL'))
+    this.#grant(this.#receiving.consumed(cost, early))
   }
 
   #cancelled(id: number): void {
     const assembly = this.#assembly
     if (assembly?.id === id) {
       this.#assembly = undefined
-      this.consumed(assembly.cost)
+      this.#grant(this.#receiving.consumed(assembly.cost, assembly.early))
     }
     this.#owner.cancelled(this, id)
-    if (this.#gotEnd) this.#owner.finished(this)
+    if (this.#gotEnd && !this.#over) this.#owner.finished(this)
   }
 
   #granted(bytes: number): void {
+    if (this.#credit + bytes > maxCreditBytes) {
+      throw socketError('FLOW_VIOLATION', `More than ${maxCreditBytes} bytes of credit were given.`)
+    }
     this.#credit += bytes
     if (this.#credit <= 0) return
     if (this.#bulk) this.#host.wantsPump(this)

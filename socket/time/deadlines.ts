@@ -2,7 +2,8 @@
  * One timer for any number of deadlines: a wheel of slots, each a list of what is due there.
  *
  * Floor 0. Adding and removing cost the same however many there are, and make no object and no timer. A deadline is
- * kept to within two ticks, always late and never early. The timer runs only while something is waiting.
+ * kept to within two ticks, always late and never early. The timer runs only while something is waiting. All links of a
+ * program that have the same clock share one wheel, for its slots are most of what an idle link would take.
  */
 import type { Cancel, Clock } from '#base/clock'
 
@@ -23,9 +24,12 @@ class Slot extends Deadline {
   expire(): void {}
 }
 
+const wheels = new WeakMap<Clock, Deadlines>()
+
 export class Deadlines {
   readonly #clock: Clock
-  readonly #wheel: Deadline[] = Array.from({ length: slots }, () => new Slot())
+  /** Made with the first deadline. */
+  #wheel: readonly Deadline[] = []
   #startedAt = 0
   #tick = 0
   #count = 0
@@ -33,6 +37,16 @@ export class Deadlines {
 
   constructor(clock: Clock) {
     this.#clock = clock
+  }
+
+  /** The one that goes by this clock. */
+  static of(clock: Clock): Deadlines {
+    let wheel = wheels.get(clock)
+    if (wheel === undefined) {
+      wheel = new Deadlines(clock)
+      wheels.set(clock, wheel)
+    }
+    return wheel
   }
 
   get size(): number {
@@ -64,7 +78,8 @@ export class Deadlines {
   }
 
   #start(): void {
-    this.#startedAt = this.#clock.now()
+    if (this.#wheel.length === 0) this.#wheel = Array.from({ length: slots }, () => new Slot())
+    this.#startedAt = this.#clock.monotonic()
     this.#tick = 0
     this.#stop ??= this.#clock.every(tickMs, () => this.#advance())
   }
@@ -76,12 +91,7 @@ export class Deadlines {
 
   /** Read anew each time: when the process was held up, the tick last visited lies behind. */
   #present(): number {
-    const now = this.#clock.now()
-    const tick = Math.floor((now - this.#startedAt) / tickMs)
-    if (tick >= this.#tick) return tick
-    // Somebody set the clock back. What waits is due when the rest of its time has passed.
-    this.#startedAt = now - this.#tick * tickMs
-    return this.#tick
+    return Math.floor((this.#clock.monotonic() - this.#startedAt) / tickMs)
   }
 
   #advance(): void {

@@ -47,7 +47,7 @@ export class Heartbeat {
     if (this.#checkMs === Number.POSITIVE_INFINITY) return
     this.#pulses.set(link, new Pulse())
     if (this.#stop) return
-    this.#lastCheck = this.#clock.now()
+    this.#lastCheck = this.#clock.monotonic()
     this.#stop = this.#clock.every(this.#checkMs, () => this.#check())
   }
 
@@ -59,7 +59,7 @@ export class Heartbeat {
   }
 
   #check(): void {
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     const heldUp = now - this.#lastCheck > this.#checkMs * 2
     this.#lastCheck = now
     for (const [link, pulse] of this.#pulses) this.#feel(link, pulse, heldUp)

@@ -12,6 +12,7 @@ import type { Port, PortOwner } from './port.ts'
 class LocalPort implements Port {
   readonly transport = 'local'
   readonly address = ''
+  readonly copies = 0
   readonly isPartial = false
   readonly buffered = 0
   readonly isCongested = false

@@ -15,7 +15,7 @@ const slabBytes = 128 * 1024
 /** For the first frames of a portion. When more come, these move to a large slab, so that they stay one piece. */
 const smallSlabBytes = 1024
 /** Payloads and runs up to this size are copied, larger ones referenced. */
-const copyBytes = 8 * 1024
+export const copyBytes = 8 * 1024
 /** What is left of a large slab, or of a small one, is worth keeping from this size. */
 const worthKeeping = 4 * 1024
 const worthKeepingSmall = 128

@@ -1,11 +1,30 @@
 /**
- * The contract of a transport: one connection that carries frames. A suite in test/ runs on every implementation.
+ * The contract of a transport: one connection that carries frames, and how it is made. A suite in test/ runs on every
+ * implementation.
  *
- * Floor 1. What is sent goes out in order and together, at the end of the turn of the event loop or earlier when much
+ * Floor 0. What is sent goes out in order and together, at the end of the turn of the event loop or earlier when much
  * has gathered; `send` and `relay` never fail and never block. Whoever sends watches `isCongested` and `buffered`.
  * Bytes handed over belong to the port until they are out; bytes received belong to the owner.
  */
-import type { FrameSink } from '../wire/frame.ts'
+import type { Clock } from '#base/clock'
+
+/** Takes frames one by one. `bytes[start, end)` is the payload. */
+export interface FrameSink {
+  /**
+   * `framed` tells that the sixteen bytes before `start` are this frame's header, in the same array, so that the
+   * frame can be sent on as it lies there. Payload bytes belong to the receiver: nobody writes to them afterwards.
+   */
+  frame(
+    kind: number,
+    flags: number,
+    stream: number,
+    id: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    framed: boolean,
+  ): void
+}
 
 export interface PortOwner extends FrameSink {
   /** The port was congested and is not any more. */
@@ -21,6 +40,8 @@ export interface Port {
   readonly transport: string
   /** The peer's address, '' where it has none. */
   readonly address: string
+  /** Payloads up to so many bytes are copied by `send`; longer ones it keeps as they are until they are out. */
+  readonly copies: number
   /** Bytes received so far; liveness is judged by it. */
   readonly received: number
   /** Whether a frame has begun to arrive and is not complete. */
@@ -42,3 +63,19 @@ export interface Port {
   /** Ends the connection now. */
   destroy(): void
 }
+
+/** What dialling takes of a link's settings. */
+export interface DialSettings {
+  readonly clock: Clock
+  /** Milliseconds until it is given up. */
+  readonly connectTimeoutMs: number
+  /** For transports that are secured by TLS. */
+  readonly tls?: Readonly<Record<string, unknown>> | undefined
+}
+
+/**
+ * Makes a connection to the server at an address; a secured one is secured when it resolves. Rejects with
+ * CONNECT_FAILED, also when it takes too long or the signal is aborted, or with INVALID_OPTION when the text is no
+ * address of its kind.
+ */
+export type Dial = (url: string, settings: DialSettings, signal: AbortSignal) => Promise<Port>

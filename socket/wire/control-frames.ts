@@ -2,11 +2,12 @@
  * The frames that open links, channel ends and streams carry small JSON objects; here they are written and judged.
  *
  * Floor 1, pure. What a peer sent is checked field by field: a wrong one is BAD_FRAME, nothing is passed on unread.
- * [SOCK 3]
+ * Members that nobody here knows are ignored. [SOCK 3]
  */
 import { decodeText, encodeText } from '#base/bytes'
 import { socketError } from '#base/errors'
 import { invalid, isObject } from '#base/verify'
+import { haveFeatures, ownFeatures, readFeatures } from './features.ts'
 import { type Identity, noIdentity, type PeerInfo, type Role } from './peer.ts'
 
 /** First in every HELLO. A server that speaks another version says so and closes. */
@@ -21,11 +22,15 @@ export interface Hello {
   readonly auth: unknown
   /** Secret of the link, the same at every reconnect: it replaces its own older connection. 16 to 100 characters. */
   readonly session: string
+  /** What the client can do. What it insists on has been judged when it is read. */
+  readonly features: readonly string[]
 }
 
 /** The server's answer. */
 export interface Welcome {
   readonly linkId: number
+  /** What the server can do. */
+  readonly features: readonly string[]
 }
 
 /** Opens a channel end. */
@@ -40,30 +45,46 @@ const maxIdentityChars = 8 * 1024
 
 type Fields = Record<string, unknown>
 
-export function encodeHello(hello: Hello): Uint8Array {
-  return encodeText(JSON.stringify({ magic, version, ...hello }))
+/** This side insists on nothing. Throws INVALID_OPTION for credentials that JSON cannot carry. */
+export function encodeHello(hello: Omit<Hello, 'features'>): Uint8Array {
+  const whole = { magic, version, ...hello, features: ownFeatures, requires: [] }
+  try {
+    return encodeText(JSON.stringify(whole))
+  } catch {
+    throw invalid('link options', 'auth', 'what JSON can carry', hello.auth)
+  }
 }
 
-/** Throws VERSION_MISMATCH or BAD_FRAME. */
+/** Throws VERSION_MISMATCH, FEATURE_MISSING or BAD_FRAME. */
 export function decodeHello(bytes: Uint8Array, start: number, end: number): Hello {
-  const { magic: word, version: theirs, name, auth, session } = fields(bytes, start, end)
+  const { magic: word, version: theirs, name, auth, session, ...lists } = fields(bytes, start, end)
   if (word !== magic) throw socketError('BAD_FRAME', 'The peer does not speak Signalbox.')
   if (theirs !== version) {
     const details = { version, actual: theirs }
     throw socketError('VERSION_MISMATCH', `The peer speaks version ${theirs}, this server ${version}.`, { details })
   }
   if (!isText(name, 200) || !isText(session, 100) || session.length < 16) throw malformed('HELLO')
-  return { name, auth, session }
+  return { name, auth, session, features: agreed('HELLO', lists) }
 }
 
-export function encodeWelcome(welcome: Welcome): Uint8Array {
-  return encodeText(JSON.stringify(welcome))
+/** This side insists on nothing. */
+export function encodeWelcome({ linkId }: Omit<Welcome, 'features'>): Uint8Array {
+  return encodeText(JSON.stringify({ linkId, features: ownFeatures, requires: [] }))
 }
 
+/** Throws FEATURE_MISSING or BAD_FRAME. */
 export function decodeWelcome(bytes: Uint8Array, start: number, end: number): Welcome {
-  const { linkId } = fields(bytes, start, end)
+  const { linkId, ...lists } = fields(bytes, start, end)
   if (!Number.isSafeInteger(linkId)) throw malformed('WELCOME')
-  return { linkId: linkId as number }
+  return { linkId: linkId as number, features: agreed('WELCOME', lists) }
+}
+
+/** The features of the other side, once it is known that this side has those it insists on. */
+function agreed(what: string, lists: Fields): readonly string[] {
+  const [theirs, required] = [readFeatures(lists['features']), readFeatures(lists['requires'])]
+  if (theirs === undefined || required === undefined) throw malformed(what)
+  haveFeatures(required)
+  return theirs
 }
 
 export function encodeOpen(open: Open): Uint8Array {
@@ -96,11 +117,12 @@ export function encodePeer(peer: PeerInfo): Uint8Array {
 }
 
 export function decodePeer(bytes: Uint8Array, start: number, end: number): PeerInfo {
-  const { linkId, name, transport, address, identity } = fields(bytes, start, end)
+  const { linkId, name, transport, address = '', identity, ...lists } = fields(bytes, start, end)
   const isWhole = Number.isSafeInteger(linkId) && isText(name, 200) && isText(transport, 20) && isText(address, 300)
-  if (!isWhole || typeof identity !== 'object' || identity === null) throw malformed('ATTACH')
-  const known = Object.keys(identity).length === 0 ? noIdentity : (identity as Identity)
-  return { linkId: linkId as number, name, transport, address, identity: known }
+  const features = readFeatures(lists['features'])
+  if (!isWhole || !isObject.test(identity) || features === undefined) throw malformed('ATTACH')
+  const known = Object.keys(identity as Identity).length === 0 ? noIdentity : (identity as Identity)
+  return { linkId: linkId as number, name, transport, address, identity: known, features }
 }
 
 function fields(bytes: Uint8Array, start: number, end: number): Fields {

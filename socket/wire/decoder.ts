@@ -7,7 +7,8 @@
  */
 import { allocate, copy, readU32 } from '#base/bytes'
 import { socketError } from '#base/errors'
-import { type FrameSink, headerBytes, isKnownHeader } from './frame.ts'
+import type { FrameSink } from '../transport/port.ts'
+import { headerBytes, isKnownHeader } from './frame.ts'
 
 export class Decoder {
   /** The largest payload taken; may be changed between frames (it is small until the handshake is done). */

@@ -17,6 +17,16 @@ export const headerBytes = 16
 /** Largest payload of one frame; what is larger travels in fragments. At 1 GB/s one holds up others for 65 us. */
 export const maxFrameBytes = 64 * 1024
 
+/** What a frame of `length` payload bytes costs. The header counts, so that empty messages are bounded too. */
+export function costOf(length: number): number {
+  return length + headerBytes
+}
+
+/** What all frames of a message of `length` bytes cost. */
+export function wholeCostOf(length: number): number {
+  return length + headerBytes * Math.max(1, Math.ceil(length / maxFrameBytes))
+}
+
 /** What a frame is for. Kinds from 32 up belong to one stream and pass through the server unread. [SOCK 2.3] */
 export const Kind = {
   HELLO: 1,
@@ -42,6 +52,9 @@ export type Kind = (typeof Kind)[keyof typeof Kind]
 /** The lowest kind that the server relays from one end of a stream to the other. */
 export const firstStreamKind = Kind.DATA
 
+/** From this kind on a stream ignores what it does not know; below it, it is reset. [SOCK 2.5] */
+export const firstOptionalKind = 128
+
 /** Flags of a DATA frame. [SOCK 5.1] */
 export const Flag = {
   /** Another fragment of the same message follows. */
@@ -52,29 +65,13 @@ export const Flag = {
   FAIL: 4,
   /** The sender has no credit left after this frame: a larger window would have let it go on. */
   STARVED: 8,
+  /** The message begins with a header block; of a message in fragments the last one says so. */
+  HEADER: 16,
 } as const
 
-const knownFlags = Flag.MORE | Flag.REPLY | Flag.FAIL | Flag.STARVED
+export const knownFlags = Flag.MORE | Flag.REPLY | Flag.FAIL | Flag.STARVED | Flag.HEADER
 const known = new Uint8Array(256)
 for (const kind of Object.values(Kind)) known[kind] = 1
-
-/** Takes frames one by one. `bytes[start, end)` is the payload. */
-export interface FrameSink {
-  /**
-   * `framed` tells that the sixteen bytes before `start` are this frame's header, in the same array, so that the
-   * frame can be sent on as it lies there. Payload bytes belong to the receiver: nobody writes to them afterwards.
-   */
-  frame(
-    kind: number,
-    flags: number,
-    stream: number,
-    id: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    framed: boolean,
-  ): void
-}
 
 export function writeHeader(
   bytes: Uint8Array,
@@ -99,10 +96,12 @@ export function rewriteStream(bytes: Uint8Array, at: number, stream: number): vo
   writeU32(bytes, at + 8, stream)
 }
 
-/** Whether kind, flags and the reserved bytes of the header at `at` are ones that this version knows. */
+/**
+ * Whether the header at `at` can be taken. Kinds and flags of streams are for the end of the stream to judge, so that a
+ * server passes on what it has never heard of. [SOCK 2.5]
+ */
 export function isKnownHeader(bytes: Uint8Array, at: number): boolean {
   const kind = bytes[at + 4] as number
-  const flags = bytes[at + 5] as number
-  if (known[kind] !== 1 || bytes[at + 6] !== 0 || bytes[at + 7] !== 0) return false
-  return kind === Kind.DATA ? (flags & ~knownFlags) === 0 : flags === 0
+  if (bytes[at + 6] !== 0 || bytes[at + 7] !== 0) return false
+  return kind >= firstStreamKind || (known[kind] === 1 && bytes[at + 5] === 0)
 }

@@ -30,6 +30,8 @@ export interface LinkInfo {
   readonly auth: unknown
   /** Set once authenticated. */
   readonly identity: Identity
+  /** What its program can do beyond the bare protocol. */
+  readonly features: readonly string[]
 }
 
 /** The other end of a stream, as told to the application. */
@@ -37,6 +39,9 @@ export interface PeerInfo {
   readonly linkId: number
   readonly name: string
   readonly transport: string
+  /** '' where the server does not tell. */
   readonly address: string
   readonly identity: Identity
+  /** What the program at the other end can do beyond the bare protocol. */
+  readonly features: readonly string[]
 }

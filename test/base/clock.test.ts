@@ -1,5 +1,5 @@
 /** The system's clock: turns that share their fate with nobody, and timers of any length. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { longestTimerMs, systemClock } from '../../base/clock.ts'
 import { turns } from '../socket/tools/until.ts'
 
@@ -75,5 +75,18 @@ describe('a timer', () => {
     stop()
     stopEvery()
     expect(fired).toBe(before)
+  })
+})
+
+describe('monotonic time', () => {
+  it('rises, and does not move with the clock on the wall', () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 0 })
+    const [wall, before] = [systemClock.now(), systemClock.monotonic()]
+    vi.setSystemTime(3_600_000)
+    const after = systemClock.monotonic()
+    expect([wall, systemClock.now()]).toEqual([0, 3_600_000])
+    vi.useRealTimers()
+    expect(after).toBeGreaterThanOrEqual(before)
+    expect(after).toBeLessThan(before + 3_600_000)
   })
 })

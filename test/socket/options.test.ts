@@ -3,6 +3,7 @@
 import { Consumer, Link, Server } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
 import { newId } from '../../base/identifier.ts'
+import { defaultMemoryBytes, MemoryBudget } from '../../base/memory-budget.ts'
 import { defined } from '../../base/verify.ts'
 import {
   type LinkOptions,
@@ -21,10 +22,18 @@ const wrong = expect.objectContaining({ code: 'INVALID_OPTION' })
 
 describe('options', () => {
   it('have the defaults that nobody overrides, also when undefined is said', () => {
-    expect(linkSettings({})).toEqual(linkDefaults)
-    expect(linkSettings({ heartbeatMs: undefined, name: 'a' } as never)).toEqual({ ...linkDefaults, name: 'a' })
+    expect(linkSettings({})).toEqual({ ...linkDefaults, memory: expect.any(MemoryBudget) })
+    expect(linkSettings({ heartbeatMs: undefined, name: 'a' } as never)).toMatchObject({ ...linkDefaults, name: 'a' })
     expect(serverSettings({ port: 0, maxLinks: undefined } as never)).toEqual(serverDefaults)
     expect(defined({ a: 1, b: undefined, c: null })).toEqual({ a: 1, c: null })
+  })
+
+  it('say how much a link may hold for others; else a part of what the heap may grow to', async () => {
+    await using house = await House.open('tcp')
+    const [own, plain] = [await house.link({ maxMemoryBytes: 1_000 }), await house.link()]
+    expect([own.memory.limit, own.stats().memory]).toEqual([1_000, { used: 0, limit: 1_000 }])
+    expect(plain.memory.limit).toBe(defaultMemoryBytes())
+    expect((await failure(house.link({ maxMemoryBytes: 0 }))).code).toBe('INVALID_OPTION')
   })
 
   it('have a rule for every default', () => {

@@ -111,17 +111,45 @@ export function folderSize(sources: readonly Source[]): string[] {
     .map(([folder, size]) => `${folder}/: ${size} files, ${maxFolderFiles} at most`)
 }
 
+/** Who may import Node's modules: the folder of its sockets, and the program that is started from the command line. */
+const nodeFolder = 'socket/transport/node/'
+const nodeFiles = ['broker/main.ts']
+
 /** Node's own modules stay at the edges, so that the client half can run in a browser. */
 export function nodeImports(sources: readonly Source[]): string[] {
   return inPackages(sources).flatMap((source) => {
-    const isEdge = source.path.startsWith('socket/transport/') || source.path === 'base/clock.ts'
+    const isEdge = source.path.startsWith(nodeFolder) || nodeFiles.includes(source.path)
     return source.imports.flatMap((each) => {
       if (builtins.has(each.specifier)) return [`${at(source, each)}: write 'node:${each.specifier}'`]
-      if (!each.specifier.startsWith('node:') || isEdge || /\bNode only\b/.test(source.header)) return []
-      return [`${at(source, each)}: imports '${each.specifier}', and its header does not say 'Node only'`]
+      if (!each.specifier.startsWith('node:') || isEdge) return []
+      return [`${at(source, each)}: imports '${each.specifier}', and is neither in ${nodeFolder} nor on the list`]
     })
   })
 }
+
+/** The entries of what is to run without Node reach none of its modules, by whatever way round. Says the way. */
+export function nodeFree(sources: readonly Source[], entries: readonly string[]): string[] {
+  const byPath = new Map(sources.map((source) => [source.path, source]))
+  const reached = new Set<string>()
+  const found: string[] = []
+  const follow = (path: string, trail: readonly string[]): void => {
+    if (reached.has(path)) return
+    reached.add(path)
+    const way = [...trail, path]
+    for (const { specifier, target } of byPath.get(path)?.imports ?? []) {
+      const next = target ?? publicDoors.get(specifier)
+      if (next !== undefined) follow(next, way)
+      else if (specifier.startsWith('node:') || builtins.has(specifier)) found.push([...way, specifier].join(' -> '))
+    }
+  }
+  for (const entry of entries) follow(entry, [])
+  return found
+}
+
+const publicDoors = new Map([
+  ['#socket', 'socket/index.ts'],
+  ['#socket/client', 'socket/client/index.ts'],
+])
 
 /** A package of someone else is imported in one file, which is then the one to change when it is replaced. */
 export function vendors(sources: readonly Source[]): string[] {

@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { clockCalls, consoleCalls, randomness, testCalls } from './calls.ts'
-import { cycles, deadFiles, doors, floors, nodeImports, vendors } from './layers.ts'
+import { cycles, deadFiles, doors, floors, folderSize, nodeFree, nodeImports, sides, vendors } from './layers.ts'
 import { typeNames, unreadOptions } from './names.ts'
 import { fileLength, functionLength, headers, language } from './shape.ts'
 import { parseSource, type Source } from './source.ts'
@@ -92,13 +92,65 @@ describe('doors', () => {
   })
 })
 
+describe('sides', () => {
+  it('keeps client and hub apart, and lets both see what they share', () => {
+    const there = { 'broker/hub/topics.ts': '', 'broker/shared/gap.ts': '', 'broker/client/client.ts': '' }
+    const fault = { ...there, 'broker/client/deep/a.ts': "import type { Topics } from '../../hub/topics.ts'" }
+    expect(sides(tree(fault))).toEqual(["broker/client/deep/a.ts:2: client/ imports '../../hub/topics.ts'"])
+    const other = { ...there, 'broker/hub/a.ts': "export { a } from '../client/client.ts'" }
+    expect(sides(tree(other))).toEqual(["broker/hub/a.ts:2: hub/ imports '../client/client.ts'"])
+    const good = {
+      ...there,
+      'broker/client/a.ts': "import '../shared/gap.ts'\nimport './client.ts'",
+      'broker/broker.ts': "import './hub/topics.ts'\nimport './client/client.ts'",
+    }
+    expect(sides(tree(good))).toEqual([])
+  })
+})
+
+describe('folderSize', () => {
+  const folder = (name: string, count: number): Record<string, string> =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`${name}/file-${i}.ts`, '']))
+
+  it('ends a folder at fifteen files, and does not count those of the folders in it', () => {
+    expect(folderSize(tree({ ...folder('socket/wire', 15), ...folder('socket/wire/deep', 15) }))).toEqual([])
+    expect(folderSize(tree(folder('socket/wire', 16)))).toEqual(['socket/wire/: 16 files, 15 at most'])
+    expect(folderSize(tree(folder('test/socket', 40)))).toEqual([])
+  })
+})
+
 describe('nodeImports', () => {
   it('keeps them at the edges', () => {
     const code = "import type { Socket } from 'node:net'"
     expect(nodeImports(tree({ 'socket/link.ts': code }))).toHaveLength(1)
+    expect(nodeImports(tree({ 'socket/transport/port.ts': code }))).toHaveLength(1)
+    expect(nodeImports(tree({ 'socket/server.ts': `/** Node only. Floor 5. */\n${code}` }))).toHaveLength(1)
     expect(nodeImports(tree({ 'socket/link.ts': "import 'net'" }))).toEqual(["socket/link.ts:2: write 'node:net'"])
-    expect(nodeImports(tree({ 'socket/transport/tcp.ts': code }))).toEqual([])
-    expect(nodeImports(tree({ 'socket/server.ts': `/** Node only. Floor 5. */\n${code}` }))).toEqual([])
+    expect(nodeImports(tree({ 'socket/transport/node/tcp.ts': code, 'broker/main.ts': code }))).toEqual([])
+  })
+})
+
+describe('nodeFree', () => {
+  const entries = ['broker/client/connect.ts']
+  const files = (last: string): Source[] =>
+    tree({
+      'broker/client/connect.ts': "import { Link } from '#socket/client'",
+      'socket/client/index.ts': "export { Link } from './link.ts'",
+      'socket/client/link.ts': "import '#base/bytes'",
+      'base/bytes.ts': last,
+    })
+
+  it.each(["import 'node:net'", "import type { Socket } from 'node:net'", "await import('node:net')"])(
+    'says by which way an entry reaches a module of Node: %s',
+    (code) => {
+      const way = 'broker/client/connect.ts -> socket/client/index.ts -> socket/client/link.ts -> base/bytes.ts'
+      expect(nodeFree(files(code), entries)).toEqual([`${way} -> node:net`])
+    },
+  )
+
+  it('does not mind what no entry reaches', () => {
+    const server = tree({ 'socket/index.ts': "import 'node:net'" })
+    expect(nodeFree([...files(''), ...server], entries)).toEqual([])
   })
 })
 

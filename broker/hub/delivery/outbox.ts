@@ -17,6 +17,9 @@ import { type OutboxLimit, Pending } from './pending.ts'
 /** Gaps that one notice names at most, so that it fits into a frame. */
 const maxGaps = 200
 
+/** Nobody writes to what was stamped. */
+const given = Object.freeze({ transfer: true })
+
 function nobody(): void {}
 
 export class Outbox {
@@ -117,9 +120,9 @@ export class Outbox {
 
   #post(parcel: Parcel): void {
     this.forwarded += parcel.count
-    if (this.#consumer.tryPost(parcel.bytes)) return
+    if (this.#consumer.tryPost(parcel.bytes, given)) return
     // It rejects when the subscriber is gone, and then so is the subscription.
-    const gone = handled(this.#consumer.post(parcel.bytes))
+    const gone = handled(this.#consumer.post(parcel.bytes, given))
     if (parcel.size <= maxFrameBytes) return
     const left = (): void => {
       this.#leaving--
@@ -153,7 +156,7 @@ export class Outbox {
     if (pending !== this.#pending) return
     while (!pending.isEmpty && this.#consumer.credit > 0) {
       if (pending.hasGaps) {
-        void handled(this.#consumer.post(encodeGaps(pending.takeGaps(maxGaps))))
+        void handled(this.#consumer.post(encodeGaps(pending.takeGaps(maxGaps)), given))
         continue
       }
       const parcel = pending.takeParcel()

@@ -1,9 +1,12 @@
 /**
  * The Provider's side of one stream: which requests are open, and the answers on their way.
  *
- * Floor 4. Once the Consumer begins nothing new and every request is answered, it ends the stream in good order.
+ * Floor 4. Once the Consumer begins nothing new and every request is answered, it ends the stream in good order. When
+ * the stream is over nothing that was taken from it waits any more.
  */
 
+import { allocate, copy } from '#base/bytes'
+import { handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
 import { SmallMap } from '#base/small-map'
 import { invalid } from '#base/verify'
@@ -12,23 +15,28 @@ import { Backlog } from '../../stream/backlog.ts'
 import type { Stream } from '../../stream/stream.ts'
 import { encodeFailure } from '../../wire/failure.ts'
 import { Flag, maxFrameBytes } from '../../wire/frame.ts'
-import { Post } from '../calling/calls.ts'
-import type { Answerer, Request } from './request.ts'
+import { Reply, type ReplyOwner } from './reply.ts'
+import type { Answerer, Ownership, Request } from './request.ts'
 
 const failed = Flag.REPLY | Flag.FAIL
+
+/** What stands in the place of an answer that found no room. One for all, for there may be many. */
+const noRoom = encodeFailure(socketError('BUFFER_FULL', 'The answer found no room at the Provider.'))
 
 export interface AnsweringOwner {
   /** The stream has ended in good order. */
   answered(stream: Stream): void
 }
 
-export class Answering implements Answerer {
+export class Answering implements Answerer, ReplyOwner {
   readonly stream: Stream
   readonly #settings: LinkSettings
   readonly #owner: AnsweringOwner
   readonly #open = new SmallMap<number, Request>()
+  /** Answers that wait, and those whose fragments do. */
+  #leaving: SmallMap<number, Reply> | undefined
   #backlog: Backlog | undefined
-  #leaving = 0
+  #isOver = false
 
   constructor(stream: Stream, settings: LinkSettings, owner: AnsweringOwner) {
     this.stream = stream
@@ -36,55 +44,96 @@ export class Answering implements Answerer {
     this.#owner = owner
   }
 
+  /** A request that came. Throws BAD_FRAME when the Consumer has another of this id. */
   take(request: Request): void {
     if (request.isOneWay) return
+    this.#judge(request.id)
     this.#open.set(request.id, request)
-    this.stream.outstanding++
   }
 
-  cancel(id: number): void {
+  /** Fails a request that was not kept. */
+  refuse(id: number, error: SignalboxError): void {
+    if (id === 0) return
+    this.#judge(id)
+    this.#fail(id, error)
+  }
+
+  #judge(id: number): void {
+    if (!this.#open.has(id) && !this.#leaving?.has(id)) return
+    throw socketError('BAD_FRAME', 'A request came with the id of another that is not answered yet.')
+  }
+
+  /**
+   * Nobody waits for the answer any more: what is left of it stays here. Returns the request, if it is still open. Call
+   * `finishIfDone` next.
+   */
+  cancel(id: number): Request | undefined {
     const request = this.#open.get(id)
-    if (request === undefined) return
-    request.isCancelled = true
-    this.#close(request)
-    this.finishIfDone()
-  }
-
-  async answer(request: Request, flags: number, payload: Uint8Array): Promise<void> {
-    this.#close(request)
-    const { stream } = this
-    const refusal = flags & Flag.FAIL ? undefined : this.#refusal(payload)
-    const bytes = refusal ? encodeFailure(refusal) : payload
-    if (this.#backlog === undefined && bytes.length <= maxFrameBytes && stream.canSend(0, false)) {
-      stream.post(refusal ? failed : flags, request.id, bytes)
-      this.finishIfDone()
-    } else {
-      await this.#answerLater(new Post(bytes, refusal ? failed : flags, request.id, false))
+    this.#open.delete(id)
+    request?.cancel()
+    const reply = this.#leaving?.get(id)
+    if (reply) {
+      this.#backlog?.remove(reply)
+      this.stream.abandon(reply)
+      reply.left()
     }
-    if (refusal) throw refusal
+    return request
   }
 
-  /** What finds no room any more is not lost without a word either: the Consumer gets the failure in its place. */
-  async #answerLater(post: Post): Promise<void> {
+  answer(id: number, flags: number, payload: Uint8Array, ownership: Ownership): Promise<void> | undefined {
+    if (this.#isOver) return undefined
+    this.#open.delete(id)
+    const refusal = flags & Flag.FAIL ? undefined : this.#refusal(payload)
+    if (refusal === undefined) return this.#send(id, flags, payload, ownership)
+    this.#fail(id, refusal)
+    return Promise.reject(refusal)
+  }
+
+  #fail(id: number, error: unknown): void {
+    const left = this.#send(id, failed, encodeFailure(error), 'given')
+    if (left) void handled(left)
+  }
+
+  #send(id: number, flags: number, bytes: Uint8Array, ownership: Ownership): Promise<void> | undefined {
+    if (this.#waiting === 0 && bytes.length <= maxFrameBytes && this.stream.canSend(0, false)) {
+      this.stream.post(flags, id, bytes, ownership === 'given')
+      this.finishIfDone()
+      return undefined
+    }
+    const own = ownership === 'returned' ? copied(bytes) : bytes
+    return this.#sendLater(new Reply(id, flags, own, ownership !== 'lent', this))
+  }
+
+  #sendLater(reply: Reply): Promise<void> {
     const { stream } = this
-    this.#backlog ??= new Backlog(this.#settings.maxBufferedBytes, (size, ordered) =>
+    const { maxBufferedBytes, memory } = this.#settings
+    this.#backlog ??= new Backlog(maxBufferedBytes, memory, (size, ordered) =>
       stream.canSend(size, ordered) ? stream : undefined,
     )
-    this.#leaving++
+    this.#leaving ??= new SmallMap()
+    this.#leaving.set(reply.id, reply)
     try {
-      this.#backlog.send(post)
-      await post.promise
+      this.#backlog.send(reply)
+      return reply.promise
     } catch (error) {
-      if ((error as SignalboxError).code === 'BUFFER_FULL') {
-        const instead = new Post(encodeFailure(error), failed, post.id, false)
-        this.#backlog.wait(instead)
-        await instead.promise
-      }
-      throw error
-    } finally {
-      this.#leaving--
-      this.finishIfDone()
+      this.#sendInstead(reply.id)
+      return Promise.reject(error)
     }
+  }
+
+  /** What finds no room is not lost without a word: the Consumer gets a failure in its place, as long as there is any. */
+  #sendInstead(id: number): void {
+    const reply = new Reply(id, failed, noRoom, true, this)
+    this.#leaving?.set(id, reply)
+    if (this.#backlog?.waitBeyond(reply) === false) {
+      this.stream.fail(socketError('BUFFER_FULL', 'The Consumer does not take its answers.'))
+    }
+  }
+
+  /** @internal */
+  over(reply: Reply): void {
+    this.#leaving?.delete(reply.id)
+    this.finishIfDone()
   }
 
   writable(): void {
@@ -93,20 +142,23 @@ export class Answering implements Answerer {
 
   /** Ends the stream if nothing more is to come or go. */
   finishIfDone(): void {
-    if (!this.stream.isFinished || this.#open.size + this.#leaving > 0) return
+    if (this.#isOver || !this.stream.isFinished || this.#open.size > 0 || (this.#leaving?.size ?? 0) > 0) return
+    this.#isOver = true
     this.stream.reset()
     this.#owner.answered(this.stream)
   }
 
   /** The stream is gone: nobody hears an answer any more. */
   drop(error: SignalboxError | undefined): void {
-    for (const request of this.#open.values()) request.isCancelled = true
+    this.#isOver = true
+    const open = this.#open.values()
     this.#open.clear()
+    for (const request of open) request.cancel()
     this.#backlog?.fail(error ?? socketError('CLOSED'))
   }
 
-  #close(request: Request): void {
-    if (this.#open.delete(request.id)) this.stream.outstanding--
+  get #waiting(): number {
+    return this.#backlog === undefined ? 0 : this.#backlog.length
   }
 
   #refusal(payload: Uint8Array): Error | undefined {
@@ -117,4 +169,10 @@ export class Answering implements Answerer {
     const what = `The answer has ${payload.length} bytes; the limit is ${limit}.`
     return socketError('MESSAGE_TOO_LARGE', what, { details })
   }
+}
+
+function copied(bytes: Uint8Array): Uint8Array {
+  const own = allocate(bytes.length)
+  copy(own, 0, bytes, 0, bytes.length)
+  return own
 }

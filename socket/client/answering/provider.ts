@@ -1,79 +1,87 @@
 /**
  * The answering side of a channel: requests by `for await`, by `receive()`, or pushed to a handler.
  *
- * Floor 6. What arrives waits in one queue, bounded by the windows of the streams it came on: a Provider that does not
+ * Floor 8. What arrives waits in one queue, bounded by the windows of the streams it came on: a Provider that does not
  * read returns no credit, and its Consumers stop.
  */
 
-import { none } from '#base/bytes'
+import { bounded } from '#base/bounded'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
 import { Fifo } from '#base/fifo'
 import { defined, invalid, verify } from '#base/verify'
 import {
+  drainTimeoutMs,
   type LinkOptions,
+  type OpenOptions,
   type ProviderOptions,
   providerRules,
   type ServeOptions,
   serveConcurrency,
   serveRules,
+  type WaitOptions,
+  waitRules,
 } from '../../options.ts'
 import type { Stream } from '../../stream/stream.ts'
 import { isChannelId, type Open } from '../../wire/control-frames.ts'
-import { decodeFailure } from '../../wire/failure.ts'
 import { Flag } from '../../wire/frame.ts'
+import { noMetadata, readHeaderBlock } from '../../wire/header-block.ts'
 import { openedAlone } from '../connect.ts'
-import type { Session } from '../session.ts'
+import { Session } from '../session.ts'
 import { Answering } from './answering.ts'
 import { Inbox } from './inbox.ts'
 import { Request } from './request.ts'
+import { type Handler, Serving } from './serving.ts'
 
-/** What a handler may give: the answer, or nothing for a one-way message. */
-export type Answer = Uint8Array | undefined
+export type { Answer, Handler } from './serving.ts'
 
-/** Answers a request, now or later; a throw becomes a failed request at the Consumer. */
-export type Handler = (request: Request) => Answer | Promise<Answer>
+/** `signal` is the link's here. */
+export type ProviderConnectOptions = LinkOptions & ProviderOptions & Pick<OpenOptions, 'timeoutMs'>
 
 export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /** @internal */ readonly open: Open
+  /** @internal */ readonly yields: boolean
   readonly channelId: string
-  /** Messages refused because they were larger than `maxMessageBytes`. */
+  /** Messages refused because they were larger than `maxMessageBytes`, or because memory was full. */
   refusedMessages = 0
-  /** One-way messages whose handler threw. */
-  failedMessages = 0
   readonly #session: Session
   readonly #ownsSession: boolean
-  readonly #number: number
   readonly #ready = deferred<void>()
   readonly #inbox: Inbox
   readonly #receivers = new Fifo<Deferred<Request | undefined>>()
   readonly #streams = new Map<Stream, Answering>()
-  #handler: Handler | undefined
-  #concurrency = 0
-  #running = 0
+  readonly #serving = new Serving(this)
+  /** The message last given by `receive()`, and how many loops are in the middle of one. */
+  #received: Request | undefined
+  #looping = 0
   #drained: Deferred<void> | undefined
   #isClosed = false
   #failure: Error | undefined
+  #ended: Deferred<Error | undefined> | undefined
 
   /** @internal Use `Provider.connect` or `link.provider`. */
   constructor(session: Session, channelId: string, options: ProviderOptions, ownsSession = false) {
+    if (!(session instanceof Session)) {
+      throw socketError('INVALID_OPTION', 'A Provider is made by Provider.connect or link.provider.')
+    }
     verify('provider', options, providerRules)
     if (!isChannelId(channelId)) throw invalid('provider', 'channelId', 'a UUID', channelId)
     this.channelId = channelId
     this.open = { role: 'provider', channelId, shared: options.mode === 'shared' }
+    this.yields = options.whenTaken === 'close'
     this.#session = session
     this.#ownsSession = ownsSession
-    this.#inbox = new Inbox(session.settings.maxBufferedBytes)
-    this.#number = session.add(this)
+    this.#inbox = new Inbox(session.settings.maxBufferedBytes, session.settings.memory)
+    session.add(this)
     void handled(this.#ready.promise)
   }
 
   /**
    * A Provider with a connection of its own, which closes with it. Rejects as `Link.connect` and `link.provider` do.
    */
-  static async connect(url: string, channelId: string, options: LinkOptions & ProviderOptions = {}): Promise<Provider> {
-    const { mode, ...linkOptions } = options
-    const own = defined({ mode }) as ProviderOptions
+  static async connect(url: string, channelId: string, options: ProviderConnectOptions = {}): Promise<Provider> {
+    const { mode, whenTaken, ...linkOptions } = options
+    const own = defined({ mode, whenTaken }) as ProviderOptions
     return openedAlone(url, linkOptions, (session) => new Provider(session, channelId, own, true))
   }
 
@@ -82,9 +90,21 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     return this.#inbox.length
   }
 
+  /** One-way messages whose handler threw. */
+  get failedMessages(): number {
+    return this.#serving.failed
+  }
+
   /** One-way messages of Consumers that are gone, dropped because more than `maxBufferedBytes` of them waited. */
   get droppedMessages(): number {
     return this.#inbox.dropped
+  }
+
+  /** Resolves when it is closed for good, with the error if one was the cause. Never rejects. */
+  get closed(): Promise<Error | undefined> {
+    this.#ended ??= deferred()
+    if (this.#isClosed) this.#ended.resolve(this.#failure)
+    return this.#ended.promise
   }
 
   /** Consumers joined with this Provider. */
@@ -97,34 +117,63 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     return this.#ready.promise
   }
 
-  /** The next message; `undefined` once closed. Rejects with ABORTED, or with what broke the Provider. */
-  async receive(options: { readonly signal?: AbortSignal } = {}): Promise<Request | undefined> {
+  /**
+   * The next message; `undefined` once closed. Rejects with ABORTED, TIMEOUT, or what broke the Provider. The credit of
+   * the message before goes back, unless it is held.
+   */
+  async receive(options: WaitOptions = {}): Promise<Request | undefined> {
+    verify('receive', options, waitRules)
     const { signal } = options
     if (signal?.aborted) throw socketError('ABORTED', undefined, { cause: signal.reason })
-    const request = this.#next()
+    this.#received?.consumed()
+    this.#received = undefined
+    const request = await this.#receive(options)
+    this.#received = request
+    return request
+  }
+
+  async #receive(options?: WaitOptions): Promise<Request | undefined> {
+    const request = this.#inbox.shift()
     if (request) return request
     if (this.#failure) throw this.#failure
     if (this.#isClosed) return undefined
     const receiver = deferred<Request | undefined>()
     this.#receivers.push(receiver)
-    const onAbort = (): void => {
-      this.#receivers.keep((other) => other !== receiver)
-      receiver.reject(socketError('ABORTED', undefined, { cause: signal?.reason }))
-    }
-    signal?.addEventListener('abort', onAbort, { once: true })
+    if (options?.signal === undefined && options?.timeoutMs === undefined) return receiver.promise
     try {
-      return await receiver.promise
-    } finally {
-      signal?.removeEventListener('abort', onAbort)
+      return await bounded(receiver.promise, options, this.#session.settings.clock)
+    } catch (error) {
+      this.#receivers.keep((other) => other !== receiver)
+      throw error
     }
   }
 
-  /** Every message, until the Provider is closed. `break` leaves it open. */
+  /**
+   * Every message, until the Provider is closed. `break` leaves it open. The credit of a message goes back when the next
+   * one is asked for or the loop ends, unless it is held.
+   */
   [Symbol.asyncIterator](): AsyncIterator<Request> {
+    let current: Request | undefined
+    const done = (): void => {
+      if (current === undefined) return
+      current.consumed()
+      current = undefined
+      this.#looping--
+      this.#checkDrained()
+    }
     return {
       next: async () => {
-        const value = await this.receive()
-        return value ? { value, done: false } : { value: undefined, done: true }
+        done()
+        const value = await this.#receive()
+        done()
+        if (value === undefined) return { value, done: true }
+        current = value
+        this.#looping++
+        return { value, done: false }
+      },
+      return: async () => {
+        done()
+        return { value: undefined, done: true }
       },
     }
   }
@@ -135,28 +184,31 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   serve(handler: Handler, options: ServeOptions = {}): void {
     verify('serve', options, serveRules)
     if (typeof handler !== 'function') throw invalid('serve', 'handler', 'a function', handler)
-    this.#handler = handler
-    this.#concurrency = options.concurrency ?? serveConcurrency
-    this.#serveMore()
+    this.#serving.begin(handler, options.concurrency ?? serveConcurrency)
+    this.settled()
   }
 
   /** Ends it at once: iterators end, what was not answered fails with PROVIDER_CLOSED at its Consumer. */
   async close(): Promise<void> {
     if (!this.#isClosed) {
       for (const stream of [...this.#streams.keys()]) stream.reset(socketError('PROVIDER_CLOSED'))
-      this.#session.remove(this.#number)
-      this.closed(undefined)
+      this.#session.remove(this)
+      this.ended(undefined)
     }
     if (this.#ownsSession) await this.#session.close()
   }
 
-  /** Takes no new requests, answers those it has (for `timeoutMs` at most, default 5 000), then closes. */
-  async drain(options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    if (!this.#isClosed && this.#streams.size > 0) {
-      this.#session.remove(this.#number)
+  /**
+   * Lets no Consumer begin anything new, finishes what was sent before (for `timeoutMs` at most, default 5 000), then
+   * closes: requests are answered, handlers have settled, the loop has done with its last message.
+   */
+  async drain(options: Pick<WaitOptions, 'timeoutMs'> = {}): Promise<void> {
+    verify('drain', options, waitRules)
+    if (!this.#isClosed && !this.#isIdle) {
+      this.#session.remove(this)
       this.#drained ??= deferred()
       for (const stream of this.#streams.keys()) stream.end()
-      const stop = this.#session.settings.clock.after(options.timeoutMs ?? 5_000, this.#drained.resolve, true)
+      const stop = this.#session.settings.clock.after(options.timeoutMs ?? drainTimeoutMs, this.#drained.resolve, true)
       await this.#drained.promise
       stop()
     }
@@ -174,7 +226,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
 
   /** @internal */
   refused(error: SignalboxError): void {
-    this.closed(error)
+    this.ended(error)
     if (this.#ownsSession) void handled(this.#session.close())
   }
 
@@ -195,24 +247,51 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     cost: number,
   ): void {
     const answering = this.#streams.get(stream)
-    if (answering === undefined) return
-    const request = new Request(answering, id, bytes, start, end, cost)
+    if (answering === undefined) {
+      stream.consumed(cost, end - start)
+      return
+    }
+    if (flags & (Flag.REPLY | Flag.FAIL)) throw socketError('BAD_FRAME', 'A Consumer sent an answer.')
+    const block = flags & Flag.HEADER ? readHeaderBlock(bytes, start, end) : undefined
+    const request = new Request(
+      answering,
+      id,
+      bytes,
+      start,
+      end,
+      cost,
+      block?.metadata ?? noMetadata,
+      block?.end ?? start,
+    )
     answering.take(request)
-    if (flags & Flag.FAIL) {
+    if (this.#serving.isFree && this.#inbox.length === 0) this.#serving.take(request)
+    else this.#keep(request)
+  }
+
+  #keep(request: Request): void {
+    if (this.#receivers.length > 0) {
+      this.#receivers.shift()?.resolve(request)
+    } else if (!request.isOneWay && this.#session.settings.memory.isFull) {
       this.refusedMessages++
-      void handled(request.fail(decodeFailure(bytes, start, end, false)))
+      void handled(request.fail(socketError('MEMORY_FULL')))
       request.consumed()
-    } else if (this.#handler && this.#running < this.#concurrency && this.#inbox.length === 0) {
-      this.#run(this.#handler, request)
     } else {
       this.#inbox.push(request)
-      if (this.#receivers.length > 0) this.#receivers.shift()?.resolve(this.#next())
     }
   }
 
   /** @internal */
+  discarded(stream: Stream, id: number, error: SignalboxError): void {
+    this.refusedMessages++
+    this.#streams.get(stream)?.refuse(id, error)
+  }
+
+  /** @internal */
   cancelled(stream: Stream, id: number): void {
-    this.#streams.get(stream)?.cancel(id)
+    const answering = this.#streams.get(stream)
+    const request = answering?.cancel(id)
+    if (request?.isQueued) this.#inbox.cancelled()
+    answering?.finishIfDone()
   }
 
   /** @internal */
@@ -229,13 +308,15 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /** @internal What has arrived one way is still delivered; nobody waits for the rest. */
   gone(stream: Stream, error: SignalboxError | undefined): void {
     this.#streams.get(stream)?.drop(error)
-    this.#left(stream)
-    this.#inbox.orphan(stream)
+    this.answered(stream)
   }
 
   /** @internal */
   answered(stream: Stream): void {
-    this.#left(stream)
+    this.#streams.delete(stream)
+    // What is drained is finished, however much it is: it came within the windows.
+    this.#inbox.orphan(stream, this.#drained === undefined)
+    this.#checkDrained()
   }
 
   /** @internal */
@@ -246,8 +327,18 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     for (const stream of this.#streams.keys()) stream.end()
   }
 
+  /** @internal A handler has settled. */
+  settled(): void {
+    while (this.#serving.isFree) {
+      const request = this.#inbox.shift()
+      if (request === undefined) break
+      this.#serving.take(request)
+    }
+    this.#checkDrained()
+  }
+
   /** @internal */
-  closed(error: Error | undefined): void {
+  ended(error: Error | undefined): void {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#failure = error
@@ -260,61 +351,14 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     for (const answering of this.#streams.values()) answering.drop(socketError('CLOSED'))
     this.#streams.clear()
     this.#drained?.resolve()
+    this.#ended?.resolve(error)
   }
 
-  #left(stream: Stream): void {
-    this.#streams.delete(stream)
-    if (this.#streams.size === 0) this.#drained?.resolve()
+  get #isIdle(): boolean {
+    return this.#streams.size + this.#inbox.length + this.#serving.running + this.#looping === 0
   }
 
-  #next(): Request | undefined {
-    const request = this.#inbox.shift()
-    request?.consumed()
-    return request
-  }
-
-  #serveMore(): void {
-    while (this.#handler && this.#running < this.#concurrency) {
-      const request = this.#inbox.shift()
-      if (request === undefined) return
-      this.#run(this.#handler, request)
-    }
-  }
-
-  /** Without a promise when the handler gave none: a promise per message is what costs most here. */
-  #run(handler: Handler, request: Request): void {
-    let answer: Answer | Promise<Answer>
-    try {
-      answer = handler(request)
-    } catch (error) {
-      this.#failed(request, error)
-      return
-    }
-    if (!(answer instanceof Promise)) {
-      this.#answered(request, answer)
-      return
-    }
-    this.#running++
-    const settle = (): void => {
-      this.#running--
-      this.#serveMore()
-    }
-    answer
-      .then(
-        (bytes) => this.#answered(request, bytes),
-        (error: unknown) => this.#failed(request, error),
-      )
-      .then(settle, settle)
-  }
-
-  #answered(request: Request, answer: Answer): void {
-    if (!request.isOneWay) void handled(request.respond(answer ?? none))
-    request.consumed()
-  }
-
-  #failed(request: Request, error: unknown): void {
-    if (request.isOneWay) this.failedMessages++
-    else void handled(request.fail(error))
-    request.consumed()
+  #checkDrained(): void {
+    if (this.#drained && this.#isIdle) this.#drained.resolve()
   }
 }

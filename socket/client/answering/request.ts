@@ -1,38 +1,68 @@
 /**
  * A message as its Provider sees it: a request to answer, or a one-way message.
  *
- * Floor 3. Its credit goes back to the Consumer when the application is done with it: when it is handed out by the
- * iterator, when the handler of `serve` has settled, or when `release()` is called after `hold()`.
+ * Floor 3. Its credit goes back to the Consumer once, when the application is done with it: when the handler of `serve`
+ * has settled, when the next one is asked for or the loop ends, or when `release()` is called after `hold()`.
  */
 import { slice } from '#base/bytes'
+import { socketError } from '#base/errors'
+import { verify } from '#base/verify'
+import { respondRules, type TransferOptions } from '../../options.ts'
 import type { Stream } from '../../stream/stream.ts'
 import { encodeFailure } from '../../wire/failure.ts'
 import { Flag } from '../../wire/frame.ts'
+import type { Metadata } from '../../wire/header-block.ts'
 import type { PeerInfo } from '../../wire/peer.ts'
+
+/**
+ * Whose the bytes of an answer are: `given` away, so nobody writes to them any more; `lent` until the promise settles; or
+ * `returned` by a handler, which is not told when they are out, so that they are copied if they have to wait.
+ */
+export type Ownership = 'given' | 'lent' | 'returned'
 
 /** Where answers go. */
 export interface Answerer {
   readonly stream: Stream
-  answer(request: Request, flags: number, payload: Uint8Array): Promise<void>
+  /** Returns when it has left; nothing when it has at once. What has to wait is as `ownership` says. */
+  answer(id: number, flags: number, payload: Uint8Array, ownership: Ownership): Promise<void> | undefined
 }
 
+const already: Promise<void> = Promise.resolve()
+const noOptions: TransferOptions = {}
+
+/** One number instead of several fields: there is a request for every frame. */
+const State = { HELD: 1, ANSWERED: 2, CANCELLED: 4, QUEUED: 8 } as const
+
 export class Request {
-  /** The Consumer gave up waiting; an answer would not be heard. */
-  isCancelled = false
   /** @internal 0 for a one-way message. */ readonly id: number
+  /** Texts that the Consumer sent along; empty when there are none. */
+  readonly metadata: Metadata
   readonly #answerer: Answerer
   readonly #bytes: Uint8Array
+  /** Where the message begins, and where its payload does: a header block may lie between. */
+  readonly #from: number
   readonly #start: number
   readonly #end: number
   #cost: number
-  #isHeld = false
-  #isAnswered = false
+  #state = 0
+  #abort: AbortController | undefined
 
   /** @internal Made by a Provider. */
-  constructor(answerer: Answerer, id: number, bytes: Uint8Array, start: number, end: number, cost: number) {
+  constructor(
+    answerer: Answerer,
+    id: number,
+    bytes: Uint8Array,
+    from: number,
+    end: number,
+    cost: number,
+    metadata: Metadata,
+    start: number,
+  ) {
     this.#answerer = answerer
     this.id = id
+    this.metadata = metadata
     this.#bytes = bytes
+    this.#from = from
     this.#start = start
     this.#end = end
     this.#cost = cost
@@ -63,38 +93,91 @@ export class Request {
     return this.id === 0
   }
 
-  /** Answers. Resolves when the answer has left. Does nothing if it is one-way, answered already, or given up. */
-  respond(payload: Uint8Array): Promise<void> {
-    return this.#answer(Flag.REPLY, payload)
+  /** The Consumer gave up waiting, or is gone; an answer would not be heard. */
+  get isCancelled(): boolean {
+    return (this.#state & State.CANCELLED) !== 0
+  }
+
+  /** Aborted when nobody waits for the answer any more: the Consumer gave up or closed, or its link was lost. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController()
+      if (this.isCancelled) this.#abort.abort(givenUp())
+    }
+    return this.#abort.signal
+  }
+
+  /** @internal Nobody waits for the answer any more. */
+  cancel(): void {
+    this.#state |= State.CANCELLED
+    this.#abort?.abort(givenUp())
+  }
+
+  /** @internal Whether it waits in the Provider's inbox, which keeps this. */
+  get isQueued(): boolean {
+    return (this.#state & State.QUEUED) !== 0
+  }
+
+  set isQueued(value: boolean) {
+    if (value) this.#state |= State.QUEUED
+    else this.#state &= ~State.QUEUED
+  }
+
+  /**
+   * Answers. Resolves when the answer has left: its bytes are the caller's again then. Does nothing if it is one-way,
+   * answered already, or given up. Rejects with MESSAGE_TOO_LARGE, BUFFER_FULL or MEMORY_FULL, which the Consumer gets
+   * as well, and with what ends the stream.
+   */
+  respond(payload: Uint8Array, options: TransferOptions = noOptions): Promise<void> {
+    if (options !== noOptions) {
+      try {
+        verify('respond', options, respondRules)
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    }
+    if (!this.#mayAnswer()) return already
+    return this.#answerer.answer(this.id, Flag.REPLY, payload, options.transfer === true ? 'given' : 'lent') ?? already
+  }
+
+  /** @internal Answers with what a handler has returned. */
+  reply(payload: Uint8Array): Promise<void> | undefined {
+    if (!this.#mayAnswer()) return undefined
+    return this.#answerer.answer(this.id, Flag.REPLY, payload, 'returned')
   }
 
   /** Answers with a failure: the Consumer's promise rejects with the error's `code` and `message`. */
   fail(error: unknown): Promise<void> {
-    return this.#answer(Flag.REPLY | Flag.FAIL, encodeFailure(error))
+    if (!this.#mayAnswer()) return already
+    return this.#answerer.answer(this.id, Flag.REPLY | Flag.FAIL, encodeFailure(error), 'given') ?? already
   }
 
   /** Keeps the credit of this message until `release()`: for bytes that are passed on and consumed later. */
   hold(): void {
-    this.#isHeld = true
+    this.#state |= State.HELD
   }
 
   /** Gives the credit of a held message back. */
   release(): void {
-    this.#isHeld = false
+    this.#state &= ~State.HELD
     this.consumed()
   }
 
   /** @internal The application is done with it, unless it holds it. */
   consumed(): void {
-    if (this.#isHeld || this.#cost === 0) return
+    if (this.#state & State.HELD || this.#cost === 0) return
     const cost = this.#cost
     this.#cost = 0
-    this.#answerer.stream.consumed(cost)
+    this.#answerer.stream.consumed(cost, this.#end - this.#from)
   }
 
-  async #answer(flags: number, payload: Uint8Array): Promise<void> {
-    if (this.#isAnswered || this.isOneWay || this.isCancelled) return
-    this.#isAnswered = true
-    await this.#answerer.answer(this, flags, payload)
+  #mayAnswer(): boolean {
+    if (this.#state & (State.ANSWERED | State.CANCELLED) || this.isOneWay) return false
+    this.#state |= State.ANSWERED
+    return true
   }
+}
+
+function givenUp(): Error {
+  return socketError('ABORTED', 'Nobody waits for the answer any more.')
 }

@@ -1,67 +1,79 @@
 /**
  * The calling side of a channel: requests with answers, and one-way messages.
  *
- * Floor 6. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
+ * Floor 8. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
  * unanswered. Without a stream, or without credit, messages wait in order, bounded by `maxBufferedBytes`.
  */
-
+import { bounded } from '#base/bounded'
 import { slice } from '#base/bytes'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
-import { SmallMap } from '#base/small-map'
 import { defined, invalid, verify } from '#base/verify'
 import {
   type ConsumerOptions,
   consumerRules,
+  drainTimeoutMs,
   type LinkOptions,
+  type OpenOptions,
+  type PostOptions,
+  postRules,
   type SendOptions,
   sendRules,
   sendTimeoutMs,
+  type TransferOptions,
+  type WaitOptions,
+  waitRules,
 } from '../../options.ts'
 import { Backlog } from '../../stream/backlog.ts'
 import type { Stream } from '../../stream/stream.ts'
 import { isChannelId, type Open } from '../../wire/control-frames.ts'
 import { decodeFailure } from '../../wire/failure.ts'
 import { Flag, maxFrameBytes } from '../../wire/frame.ts'
+import { readHeaderBlock } from '../../wire/header-block.ts'
 import type { PeerInfo } from '../../wire/peer.ts'
 import { openedAlone } from '../connect.ts'
-import type { Session } from '../session.ts'
-import { Call, Post } from './calls.ts'
+import { Session } from '../session.ts'
+import { CallTable } from './call-table.ts'
+import { Call, contentOf, Post, payloadTooLarge, tooManyRequests } from './calls.ts'
+import { abortedBy, limit, noOptions, wrongOption } from './giving-up.ts'
+import { Picker } from './picker.ts'
 
-/** `observe` is the link's here. */
-export type ConsumerConnectOptions = LinkOptions & Omit<ConsumerOptions, 'observe'>
+/** `observe` and `signal` are the link's here. */
+export type ConsumerConnectOptions = LinkOptions & Omit<ConsumerOptions, 'observe'> & Pick<OpenOptions, 'timeoutMs'>
 
 const already: Promise<void> = Promise.resolve()
-const noOptions: SendOptions = {}
 
 export class Consumer implements AsyncDisposable {
   readonly channelId: string
+  /** @internal Consumers have no rivals. */
+  readonly yields = false
   /** One-way messages that did not leave. A rejection that nobody looks at does not end the process; it is here. */
   failedPosts = 0
   readonly #session: Session
   readonly #ownsSession: boolean
   readonly #waitForProvider: boolean
   readonly #observe: ConsumerOptions['observe']
-  #streams: Stream[] = []
-  /** Requests without an answer yet, by their id. Many Consumers only ever post. */
-  #calls: SmallMap<number, Call> | undefined
+  readonly #picker = new Picker()
+  readonly #calls = new CallTable()
   #backlog: Backlog | undefined
   /** Until the server has taken the channel end. */
   #ready: Deferred<void> | undefined = deferred()
-  readonly #number: number
   #credited: Deferred<void> | undefined
   #idle: Deferred<void> | undefined
-  #lastId = 0
+  #ended: Deferred<Error | undefined> | undefined
   /** One-way messages that wait, or whose fragments do. */
   #posts = 0
-  /** The stream that is first asked, so that equals take turns. */
-  #turn = 0
   #opened = false
   #isDraining = false
   #closed: Error | undefined
+  /** What ended it, unless this program did. */
+  #failure: Error | undefined
 
   /** @internal Use `Consumer.connect` or `link.consumer`. */
   constructor(session: Session, channelId: string, options: ConsumerOptions, ownsSession = false) {
+    if (!(session instanceof Session)) {
+      throw socketError('INVALID_OPTION', 'A Consumer is made by Consumer.connect or link.consumer.')
+    }
     verify('consumer', options, consumerRules)
     if (!isChannelId(channelId)) throw invalid('consumer', 'channelId', 'a UUID', channelId)
     this.channelId = channelId
@@ -69,7 +81,7 @@ export class Consumer implements AsyncDisposable {
     this.#ownsSession = ownsSession
     this.#waitForProvider = options.waitForProvider ?? true
     this.#observe = options.observe
-    this.#number = session.add(this)
+    session.add(this)
     if (this.#ready) void handled(this.#ready.promise)
   }
 
@@ -84,10 +96,14 @@ export class Consumer implements AsyncDisposable {
 
   /** Bytes that can be sent now without waiting, over all Providers; 0 when something waits already. */
   get credit(): number {
-    if (this.#waiting > 0) return 0
-    let sum = 0
-    for (const stream of this.#streams) if (stream.canBegin(0, true)) sum += stream.credit
-    return sum
+    return this.#waiting > 0 ? 0 : this.#picker.credit
+  }
+
+  /** Resolves when it is closed for good, with the error if one was the cause. Never rejects. */
+  get closed(): Promise<Error | undefined> {
+    this.#ended ??= deferred()
+    if (this.#closed) this.#ended.resolve(this.#failure)
+    return this.#ended.promise
   }
 
   /** @internal */
@@ -97,17 +113,17 @@ export class Consumer implements AsyncDisposable {
 
   /** Who provides: one entry for each Provider that this Consumer is joined with. */
   get peers(): readonly PeerInfo[] {
-    return this.#streams.map(({ peer }) => peer)
+    return this.#picker.streams.map(({ peer }) => peer)
   }
 
   /** Providers that this Consumer is joined with. */
   get providers(): number {
-    return this.#streams.length
+    return this.#picker.streams.length
   }
 
   /** Requests without an answer yet. */
   get outstanding(): number {
-    return this.#calls === undefined ? 0 : this.#calls.size
+    return this.#calls.size
   }
 
   /** @internal Resolves when the server has taken the channel end. */
@@ -115,48 +131,68 @@ export class Consumer implements AsyncDisposable {
     return this.#ready?.promise ?? already
   }
 
-  /** Resolves once something can be sent without waiting. Rejects with CLOSED. */
-  ready(): Promise<void> {
-    if (this.#closed) return Promise.reject(this.#closed)
+  /** Resolves once something can be sent without waiting. Rejects with CLOSED, TIMEOUT or ABORTED. */
+  ready(options: WaitOptions = noOptions): Promise<void> {
+    const refusal = this.#closed ?? wrongOption('ready', options, waitRules)
+    if (refusal) return Promise.reject(refusal)
     if (this.credit > 0) return already
     this.#credited ??= deferred()
-    return this.#credited.promise
+    const { promise } = this.#credited
+    return options === noOptions ? promise : bounded(promise, options, this.#session.settings.clock)
   }
 
   /**
    * Sends a request and resolves with the answer. Rejects with what the handler threw (RemoteError), TIMEOUT, ABORTED,
-   * LINK_LOST, NO_PROVIDER, PROVIDER_CLOSED, BUFFER_FULL, MESSAGE_TOO_LARGE, TOO_MANY_REQUESTS or CLOSED. The payload
-   * must not be changed until then.
+   * LINK_LOST, NO_PROVIDER, PROVIDER_CLOSED, BUFFER_FULL, MESSAGE_TOO_LARGE, TOO_MANY_REQUESTS, FEATURE_MISSING or
+   * CLOSED, or with MEMORY_FULL, from either side. Once the promise has settled the bytes are the caller's again.
    */
   send(payload: Uint8Array, options: SendOptions = noOptions): Promise<Uint8Array> {
     const refusal = this.#refusal(payload) ?? this.#refusalOfCall(options)
     if (refusal) return Promise.reject(refusal)
-    const call = new Call(this.#nextId(), payload, options.ordered === true, options.timeoutMs ?? sendTimeoutMs, this)
-    this.#calls ??= new SmallMap()
-    this.#calls.set(call.id, call)
-    this.#session.deadlines.add(call, call.timeoutMs)
-    if (options.signal) this.#abortWith(call, options.signal)
     try {
-      this.#queue.send(call)
+      const content = contentOf(payload, options, this.#session.settings.maxMessageBytes)
+      const { ordered = false, timeoutMs = sendTimeoutMs, signal } = options
+      const call = new Call(this.#calls.nextId(), content, ordered, timeoutMs, this)
+      this.#calls.add(call)
+      this.#session.deadlines.add(call, timeoutMs)
+      limit(call.promise, { signal }, this.#session.settings.clock, (error) => this.#giveUp(call, error))
+      this.#enqueue(call)
+      return call.promise
     } catch (error) {
-      call.fail(error as Error)
+      return Promise.reject(error)
     }
-    return call.promise
   }
 
   /**
    * Sends one way, in order. The promise is resolved already when there was credit, else pending until the message has
-   * gone. Rejects with BUFFER_FULL, MESSAGE_TOO_LARGE, NO_PROVIDER, LINK_LOST or CLOSED. The payload must not be
-   * changed until then, and the bytes of a large one not until they are out.
+   * gone. Rejects with BUFFER_FULL, MEMORY_FULL, MESSAGE_TOO_LARGE, NO_PROVIDER, LINK_LOST, FEATURE_MISSING, TIMEOUT,
+   * ABORTED or CLOSED. Once the promise has resolved the bytes are the caller's again: they were copied, or they are
+   * out.
    */
-  post(payload: Uint8Array): Promise<void> {
-    const refusal = this.#refusal(payload)
-    if (refusal) {
-      this.failedPosts++
-      return handled(Promise.reject(refusal))
+  post(payload: Uint8Array, options: PostOptions = noOptions): Promise<void> {
+    const refusal = this.#refusal(payload) ?? wrongOption('post', options, postRules) ?? abortedBy(options.signal)
+    if (refusal) return this.#unposted(refusal)
+    if (options.metadata === undefined && this.#tryPost(payload, options.transfer === true)) return already
+    try {
+      return this.#postLater(new Post(contentOf(payload, options, this.#session.settings.maxMessageBytes)), options)
+    } catch (error) {
+      return this.#unposted(error as Error)
     }
-    if (this.#tryPost(payload)) return already
-    const post = new Post(payload)
+  }
+
+  /** Sends one way if all of it can go at once; else, or when `post` would reject, false. Makes no promise. */
+  tryPost(payload: Uint8Array, options: TransferOptions = noOptions): boolean {
+    return this.#refusal(payload) === undefined && this.#tryPost(payload, options.transfer === true)
+  }
+
+  #tryPost(payload: Uint8Array, isGiven: boolean): boolean {
+    if (payload.length > maxFrameBytes || this.#waiting > 0) return false
+    const stream = this.#picker.choose(payload.length, true)
+    stream?.post(0, 0, payload, isGiven)
+    return stream !== undefined
+  }
+
+  #postLater(post: Post, options: PostOptions): Promise<void> {
     this.#posts++
     const over = (): void => {
       this.#posts--
@@ -166,43 +202,47 @@ export class Consumer implements AsyncDisposable {
       this.failedPosts++
       over()
     })
-    try {
-      this.#queue.send(post)
-    } catch (error) {
-      post.fail(error as Error)
-    }
+    limit(post.promise, options, this.#session.settings.clock, (error) => {
+      if (!post.stream?.abandon(post)) this.#backlog?.remove(post)
+      post.fail(error)
+    })
+    this.#enqueue(post)
     return post.promise
   }
 
-  /** Sends one way if all of it can go at once; else, or when `post` would reject, false. Makes no promise. */
-  tryPost(payload: Uint8Array): boolean {
-    return this.#refusal(payload) === undefined && this.#tryPost(payload)
+  #unposted(error: Error): Promise<void> {
+    this.failedPosts++
+    return handled(Promise.reject(error))
   }
 
-  #tryPost(payload: Uint8Array): boolean {
-    if (payload.length > maxFrameBytes || this.#waiting > 0) return false
-    const stream = this.#choose(payload.length, true)
-    stream?.post(0, 0, payload)
-    return stream !== undefined
+  #enqueue(message: Call | Post): void {
+    const { maxBufferedBytes, memory } = this.#session.settings
+    this.#backlog ??= new Backlog(maxBufferedBytes, memory, (size, ordered) => this.#picker.choose(size, ordered))
+    try {
+      this.#backlog.send(message)
+    } catch (error) {
+      message.fail(error as Error)
+    }
   }
 
   /** Ends it: what was sent still goes out, requests in flight reject with CLOSED. Never rejects. */
   async close(): Promise<void> {
     if (!this.#closed) {
       const unanswered = this.outstanding > 0 ? socketError('CLOSED', 'The Consumer closed.') : undefined
-      for (const stream of this.#streams) stream.reset(unanswered)
-      this.#session.remove(this.#number)
-      this.closed(undefined)
+      for (const stream of [...this.#picker.streams]) stream.reset(unanswered)
+      this.#session.remove(this)
+      this.ended(undefined)
     }
     if (this.#ownsSession) await this.#session.close()
   }
 
   /** Sends nothing new, waits for what is under way (`timeoutMs` at most, default 5 000), then closes. */
-  async drain(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+  async drain(options: Pick<WaitOptions, 'timeoutMs'> = noOptions): Promise<void> {
+    verify('drain', options, waitRules)
     this.#isDraining = true
     if (this.outstanding + this.#posts > 0) {
       this.#idle ??= deferred()
-      const stop = this.#session.settings.clock.after(options.timeoutMs ?? sendTimeoutMs, this.#idle.resolve, true)
+      const stop = this.#session.settings.clock.after(options.timeoutMs ?? drainTimeoutMs, this.#idle.resolve, true)
       await this.#idle.promise
       stop()
     }
@@ -223,16 +263,14 @@ export class Consumer implements AsyncDisposable {
 
   /** @internal */
   refused(error: SignalboxError): void {
-    this.closed(error)
+    this.ended(error)
     if (this.#ownsSession) void handled(this.#session.close())
   }
 
   /** @internal */
   attached(stream: Stream): void {
-    // Made as one of one, for an array that is pushed to reserves room for sixteen more.
-    if (this.#streams.length === 0) this.#streams = [stream]
-    else this.#streams.push(stream)
-    this.#observe?.(this.#streams.length)
+    this.#picker.add(stream)
+    this.#observe?.(this.#picker.streams.length)
     this.writable()
   }
 
@@ -246,15 +284,23 @@ export class Consumer implements AsyncDisposable {
     end: number,
     cost: number,
   ): void {
-    const call = this.#calls?.get(id)
-    // An answer that nobody waits for any more: its request was given up.
-    if (call && flags & Flag.FAIL) call.fail(decodeFailure(bytes, start, end, true))
-    else call?.succeed(slice(bytes, start, end))
-    stream.consumed(cost)
+    if ((flags & Flag.REPLY) === 0) throw socketError('BAD_FRAME', 'A Provider sent what is no answer.')
+    const call = this.#calls.find(stream, id)
+    const at = flags & Flag.HEADER ? readHeaderBlock(bytes, start, end).end : start
+    if (call && flags & Flag.FAIL) call.fail(decodeFailure(bytes, at, end, true))
+    else call?.succeed(slice(bytes, at, end))
+    stream.consumed(cost, end - start)
   }
 
-  /** @internal A Provider does not cancel. */
-  cancelled(): void {}
+  /** @internal An answer that this side did not take. */
+  discarded(stream: Stream, id: number, error: SignalboxError): void {
+    this.#calls.find(stream, id)?.fail(error)
+  }
+
+  /** @internal The rest of an answer does not come, and nobody here has said that it is not wanted. */
+  cancelled(stream: Stream, id: number): void {
+    this.#calls.find(stream, id)?.fail(socketError('PROVIDER_CLOSED', 'The Provider gave its answer up.'))
+  }
 
   /** @internal */
   writable(): void {
@@ -271,11 +317,9 @@ export class Consumer implements AsyncDisposable {
 
   /** @internal */
   gone(stream: Stream, error: SignalboxError | undefined): void {
-    const at = this.#streams.indexOf(stream)
-    if (at >= 0) this.#streams.splice(at, 1)
-    this.#observe?.(this.#streams.length)
-    const failure = error ?? socketError('PROVIDER_CLOSED')
-    for (const call of this.#calls?.values() ?? []) if (call.stream === stream) call.fail(failure)
+    this.#picker.remove(stream)
+    this.#observe?.(this.#picker.streams.length)
+    this.#calls.fail(error ?? socketError('PROVIDER_CLOSED'), stream)
     if (this.#isAlone) this.#backlog?.fail(socketError('NO_PROVIDER'))
   }
 
@@ -287,32 +331,34 @@ export class Consumer implements AsyncDisposable {
   /** @internal */
   leave(): void {
     this.#opened = false
-    for (const stream of this.#streams) stream.end()
+    for (const stream of this.#picker.streams) stream.end()
   }
 
   /** @internal */
-  closed(error: Error | undefined): void {
+  ended(error: Error | undefined): void {
     if (this.#closed) return
     this.#closed = error ?? socketError('CLOSED')
+    this.#failure = error
     this.#ready?.reject(this.#closed)
     this.#backlog?.fail(this.#closed)
-    for (const call of this.#calls?.values() ?? []) call.fail(this.#closed)
+    this.#calls.fail(this.#closed)
     if (this.#credited) void handled(this.#credited.promise)
     this.#credited?.reject(this.#closed)
     this.#idle?.resolve()
-    this.#streams.length = 0
+    this.#picker.clear()
+    this.#ended?.resolve(error)
   }
 
   /** @internal */
   expired(call: Call): void {
-    const where = call.stream ? 'was sent and not answered' : 'found no Provider with credit'
-    const what = `The request ${where} within ${call.timeoutMs} ms.`
-    this.#giveUp(call, socketError('TIMEOUT', what, { details: { timeoutMs: call.timeoutMs } }))
+    this.#giveUp(call, call.tooLate)
   }
 
   /** @internal */
   over(call: Call): void {
-    this.#calls?.delete(call.id)
+    this.#calls.remove(call)
+    // Answered or not, its bytes are the caller's again.
+    call.stream?.abandon(call)
     this.#session.deadlines.remove(call)
     this.#checkIdle()
   }
@@ -322,19 +368,13 @@ export class Consumer implements AsyncDisposable {
     return this.#backlog === undefined ? 0 : this.#backlog.length
   }
 
-  get #queue(): Backlog {
-    const { maxBufferedBytes } = this.#session.settings
-    this.#backlog ??= new Backlog(maxBufferedBytes, (size, ordered) => this.#choose(size, ordered))
-    return this.#backlog
-  }
-
   #checkIdle(): void {
     if (this.outstanding + this.#posts === 0) this.#idle?.resolve()
   }
 
   /** There is no Provider, as far as the server has told, and nobody is to wait for one. */
   get #isAlone(): boolean {
-    return !this.#waitForProvider && this.#opened && this.#streams.length === 0
+    return !this.#waitForProvider && this.#opened && this.#picker.streams.length === 0
   }
 
   #giveUp(call: Call, error: Error): void {
@@ -343,63 +383,17 @@ export class Consumer implements AsyncDisposable {
     call.fail(error)
   }
 
-  #abortWith(call: Call, signal: AbortSignal): void {
-    const onAbort = (): void => this.#giveUp(call, socketError('ABORTED', undefined, { cause: signal.reason }))
-    const stop = (): void => signal.removeEventListener('abort', onAbort)
-    signal.addEventListener('abort', onAbort, { once: true })
-    call.promise.then(stop, stop)
-  }
-
-  /** The stream with the fewest requests unanswered; among equals the one after the last chosen. */
-  #choose(size: number, ordered: boolean): Stream | undefined {
-    const streams = this.#streams
-    if (streams.length === 1) return streams[0]?.canBegin(size, ordered) ? streams[0] : undefined
-    const first = this.#turn
-    let best: Stream | undefined
-    for (let i = 0; i < streams.length; i++) {
-      const at = (first + i) % streams.length
-      const stream = streams[at] as Stream
-      if (!stream.canBegin(size, ordered) || (best && stream.outstanding >= best.outstanding)) continue
-      best = stream
-      this.#turn = at + 1
-    }
-    return best
-  }
-
   #refusal(payload: Uint8Array): Error | undefined {
     if (this.#closed) return this.#closed
     if (!(payload instanceof Uint8Array)) return invalid('Consumer', 'payload', 'a Uint8Array', payload)
-    const { maxMessageBytes } = this.#session.settings
-    if (payload.length > maxMessageBytes) {
-      const details = { limit: maxMessageBytes, actual: payload.length }
-      const what = `The payload has ${payload.length} bytes; the limit is ${maxMessageBytes}.`
-      return socketError('MESSAGE_TOO_LARGE', what, { details })
-    }
     if (this.#isDraining) return socketError('CLOSED', 'The Consumer is being drained.')
     if (this.#isAlone) return socketError('NO_PROVIDER')
-    return undefined
+    return payloadTooLarge(payload.length, this.#session.settings.maxMessageBytes)
   }
 
   #refusalOfCall(options: SendOptions): Error | undefined {
-    if (options !== noOptions) {
-      try {
-        verify('send', options, sendRules)
-      } catch (error) {
-        return error as Error
-      }
-    }
-    if (options.signal?.aborted) return socketError('ABORTED', undefined, { cause: options.signal.reason })
+    const refusal = wrongOption('send', options, sendRules) ?? abortedBy(options.signal)
     const { maxOutstanding } = this.#session.settings
-    if (this.outstanding < maxOutstanding) return undefined
-    const details = { limit: maxOutstanding }
-    return socketError('TOO_MANY_REQUESTS', `${maxOutstanding} requests are unanswered.`, { details })
-  }
-
-  /** Never 0, which stands for one way, and none that is in use. */
-  #nextId(): number {
-    do {
-      this.#lastId = (this.#lastId + 1) >>> 0 || 1
-    } while (this.#calls?.has(this.#lastId))
-    return this.#lastId
+    return refusal ?? (this.outstanding < maxOutstanding ? undefined : tooManyRequests(maxOutstanding))
   }
 }

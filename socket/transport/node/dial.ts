@@ -5,22 +5,24 @@
  */
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { Clock } from '#base/clock'
 import { socketError } from '#base/errors'
-import type { TlsOptions } from '../../options.ts'
-import { type Address, formatAddress } from '../address.ts'
-import type { Port } from '../port.ts'
+import { type Address, formatAddress, parseAddress } from '../address.ts'
+import type { DialSettings, Port } from '../port.ts'
+import type { Transports } from '../transports.ts'
 import { Intake } from './intake.ts'
 import { highWaterBytes, SocketPort } from './socket-port.ts'
 
-/** Resolves when connected (for TLS: secured). Rejects with CONNECT_FAILED, or TIMEOUT after `timeoutMs`. */
-export function dial(
-  address: Address,
-  tls: TlsOptions | undefined,
-  timeoutMs: number,
-  clock: Clock,
-  signal?: AbortSignal,
-): Promise<Port> {
+type Tls = DialSettings['tls']
+
+async function dial(url: string, settings: DialSettings, signal?: AbortSignal): Promise<Port> {
+  return connected(parseAddress(url), settings, signal)
+}
+
+/** The transports of the operating system. */
+export const socketTransports: Transports = { tcp: dial, tls: dial, unix: dial }
+
+function connected(address: Address, settings: DialSettings, signal: AbortSignal | undefined): Promise<Port> {
+  const { clock, connectTimeoutMs, tls } = settings
   return new Promise((resolve, reject) => {
     const refuse = (why: string, cause?: unknown): void =>
       reject(socketError('CONNECT_FAILED', `No connection to ${formatAddress(address)}: ${why}.`, { cause }))
@@ -40,7 +42,7 @@ export function dial(
     }
     const onError = (error: Error & { code?: string }): void => fail(error.code ?? error.message, error)
     const onAbort = (): void => fail('aborted', signal?.reason)
-    const stop = clock.after(timeoutMs, () => fail(`no answer within ${timeoutMs} ms`), true)
+    const stop = clock.after(connectTimeoutMs, () => fail(`no answer within ${connectTimeoutMs} ms`), true)
     const settle = (): void => {
       stop()
       signal?.removeEventListener('abort', onAbort)
@@ -58,7 +60,7 @@ export function dial(
   })
 }
 
-function begin(address: Address, tls: TlsOptions | undefined, intake: Intake | undefined): Socket {
+function begin(address: Address, tls: Tls, intake: Intake | undefined): Socket {
   const common = { highWaterMark: highWaterBytes, ...(intake && { onread: intake.onread }) }
   if (address.transport === 'unix') return connectTcp({ ...common, path: address.path })
   const { host, port } = address

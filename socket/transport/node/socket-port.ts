@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net'
 import type { Cancel, Clock } from '#base/clock'
 import { Decoder } from '../../wire/decoder.ts'
-import { Output } from '../output.ts'
+import { copyBytes, Output } from '../output.ts'
 import type { Port, PortOwner } from '../port.ts'
 import type { Intake, IntakeOwner } from './intake.ts'
 
@@ -21,6 +21,7 @@ function nothing(): void {}
 export class SocketPort implements Port, IntakeOwner {
   readonly transport: string
   readonly address: string
+  readonly copies = copyBytes
   received = 0
   readonly #socket: Socket
   readonly #clock: Clock

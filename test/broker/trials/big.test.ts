@@ -2,8 +2,8 @@
  * The large cases, in processes of their own. What each of them used is printed. With SIGNALBOX_FULL=1 the longest one
  * has its full size, which takes minutes.
  */
+import { connect } from 'signalbox'
 import { describe, expect, it } from 'vitest'
-import { connect } from '../../../broker/client/connect.ts'
 import { Child } from '../tools/child.ts'
 import { takeData } from '../tools/reading.ts'
 

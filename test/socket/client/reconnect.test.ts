@@ -289,7 +289,8 @@ describe('a Consumer or Provider with a connection of its own', () => {
   it('closes that connection too when it is refused on coming back', async () => {
     await using house = await House.open('tcp')
     await using proxy = await TcpProxy.to(house.server.url)
-    const provider = await Provider.connect(proxy.url, newId(), { reconnect: { minMs: 50, maxMs: 50 } })
+    const options = { reconnect: { minMs: 50, maxMs: 50 }, whenTaken: 'close' } as const
+    const provider = await Provider.connect(proxy.url, newId(), options)
     await using consumer = await Consumer.connect(proxy.url, provider.channelId, soon)
     proxy.isRefusing = true
     proxy.cut()

@@ -185,7 +185,7 @@ describe('channels', () => {
     )
     const answers = await Promise.all(consumers.map((consumer, i) => consumer.send(bytes(String(i)))))
     expect(answers.map(text)).toEqual(ids.map((id, i) => `${i} on ${id}`))
-    expect([near.stats(), far.stats()]).toEqual([
+    expect([near.stats(), far.stats()]).toMatchObject([
       { ends: 100, streams: 100, lateFrames: 0 },
       { ends: 100, streams: 100, lateFrames: 0 },
     ])

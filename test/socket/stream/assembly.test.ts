@@ -4,8 +4,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Assembly, beginAssembly } from '../../../socket/stream/assembly.ts'
-import { costOf } from '../../../socket/stream/credit.ts'
-import { headerBytes, maxFrameBytes } from '../../../socket/wire/frame.ts'
+import { costOf, headerBytes, maxFrameBytes } from '../../../socket/wire/frame.ts'
 
 const window = 64 * 1024
 const maxMessageBytes = 16 * 1024 * 1024
@@ -26,7 +25,7 @@ describe('a payload in fragments', () => {
     const assembly = beginAssembly(7, payload.length, maxMessageBytes, window)
     feed(assembly, payload)
     expect(payload.equals(assembly.whole() ?? Buffer.alloc(0))).toBe(true)
-    expect([assembly.id, assembly.total, assembly.isRefused]).toEqual([7, 200_000, false])
+    expect([assembly.id, assembly.total, assembly.refusal]).toEqual([7, 200_000, undefined])
   })
 
   it('[SOCK 6.4] holds back half a window of credit and gives the rest back as it comes', () => {
@@ -43,7 +42,7 @@ describe('a payload in fragments', () => {
 
   it('[SOCK 5.4] is thrown away as it comes when it is over the limit, and costs nothing', () => {
     const assembly = beginAssembly(1, 300_000, 299_999, window)
-    expect(assembly.isRefused).toBe(true)
+    expect(assembly.refusal?.code).toBe('MESSAGE_TOO_LARGE')
     expect(feed(assembly, Buffer.alloc(300_000))).toEqual([65_552, 65_552, 65_552, 65_552, 37_872])
     expect([assembly.cost, assembly.whole()]).toEqual([0, undefined])
   })

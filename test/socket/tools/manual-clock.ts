@@ -11,7 +11,10 @@ interface Timer {
 }
 
 export class ManualClock implements Clock {
-  #now = 1_700_000_000_000
+  /** Monotonic. */
+  #now = 0
+  /** When it began, by the clock on the wall. */
+  #epoch = 1_700_000_000_000
   #seed: number
   readonly #timers = new Set<Timer>()
 
@@ -25,6 +28,10 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
+    return this.#epoch + this.#now
+  }
+
+  monotonic(): number {
     return this.#now
   }
 
@@ -46,6 +53,10 @@ export class ManualClock implements Clock {
     let mixed = Math.imul(this.#seed ^ (this.#seed >>> 15), 1 | this.#seed)
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+
+  entropy(count: number): Uint8Array {
+    return Uint8Array.from({ length: count }, () => this.random() * 256)
   }
 
   /** Lets time pass, and calls what falls due on the way, in order. */
@@ -70,10 +81,14 @@ export class ManualClock implements Clock {
     }
   }
 
-  /** Somebody sets the clock: it shows another time, and no timer is concerned. */
-  set(ms: number): void {
-    for (const timer of this.#timers) timer.due += ms
+  /** Time has passed, and the timers have not had their turn yet. */
+  pass(ms: number): void {
     this.#now += ms
+  }
+
+  /** Somebody sets the clock on the wall, which concerns no timer. */
+  set(ms: number): void {
+    this.#epoch += ms
   }
 
   #add(timer: Timer): Cancel {

@@ -9,9 +9,10 @@ import { type Clock, systemClock } from '../../../base/clock.ts'
 import type { ListenAddress, TlsOptions } from '../../../socket/options.ts'
 import { parseAddress } from '../../../socket/transport/address.ts'
 import { joinedPorts } from '../../../socket/transport/in-process.ts'
-import { dial } from '../../../socket/transport/node/dial.ts'
+import { socketTransports } from '../../../socket/transport/node/dial.ts'
 import { listen } from '../../../socket/transport/node/listen.ts'
 import type { Port } from '../../../socket/transport/port.ts'
+import { dialOf } from '../../../socket/transport/transports.ts'
 import { until } from '../tools/until.ts'
 import { certificate } from './certificate.ts'
 import { type PortAdapter, portSuite } from './port.suite.ts'
@@ -46,7 +47,10 @@ function byteStream(transport: string, place: (context: TestContext) => Place): 
     transport,
     async pair(context) {
       const here = place(context)
-      const connected = await accepting(here, (url) => dial(parseAddress(url), here.tls, 5_000, clock))
+      const connected = await accepting(here, (url) => {
+        const settings = { clock, connectTimeoutMs: 5_000, tls: here.tls }
+        return dialOf(url, socketTransports)(url, settings, new AbortController().signal)
+      })
       const release = async (): Promise<void> => {
         connected.near.destroy()
         await connected.release()

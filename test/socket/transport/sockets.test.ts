@@ -5,16 +5,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../../base/clock.ts'
-import { parseAddress } from '../../../socket/transport/address.ts'
-import { dial } from '../../../socket/transport/node/dial.ts'
+import { socketTransports } from '../../../socket/transport/node/dial.ts'
 import { type Listener, listen } from '../../../socket/transport/node/listen.ts'
-import type { Port } from '../../../socket/transport/port.ts'
+import type { DialSettings, Port } from '../../../socket/transport/port.ts'
+import { dialOf } from '../../../socket/transport/transports.ts'
 import { Child } from '../tools/child.ts'
 import { until } from '../tools/until.ts'
 import { certificate } from './certificate.ts'
 
 const settings = { clock: systemClock, handshakeTimeoutMs: 5_000 }
 const releases: (() => unknown)[] = []
+
+const dial = (url: string, given: Partial<DialSettings> = {}, signal = new AbortController().signal): Promise<Port> =>
+  dialOf(url, socketTransports)(url, { clock: systemClock, connectTimeoutMs: 5_000, ...given }, signal)
 
 afterEach(async () => {
   for (const release of releases.splice(0).reverse()) await release()
@@ -52,27 +55,27 @@ describe('dialling', () => {
   it('fails with CONNECT_FAILED where nobody listens, and gives the reason', async () => {
     const { url } = await silentServer()
     await releases.pop()?.()
-    const failure = dial(parseAddress(url), undefined, 5_000, systemClock)
+    const failure = dial(url)
     await expect(failure).rejects.toMatchObject({ code: 'CONNECT_FAILED', retryable: true })
     await expect(failure).rejects.toThrow(/ECONNREFUSED/)
-    const nowhere = dial(parseAddress('unix:/nowhere/at/all'), undefined, 5_000, systemClock)
+    const nowhere = dial('unix:/nowhere/at/all')
     await expect(nowhere).rejects.toThrow(/ENOENT/)
   })
 
   it('fails with CONNECT_FAILED when nobody answers in time', async () => {
     const { url } = await silentServer()
-    const failure = dial(parseAddress(url.replace('tcp:', 'tls:')), { ca: '' }, 50, systemClock)
+    const failure = dial(url.replace('tcp:', 'tls:'), { tls: { ca: '' }, connectTimeoutMs: 50 })
     await expect(failure).rejects.toMatchObject({ code: 'CONNECT_FAILED' })
     await expect(failure).rejects.toThrow(/no answer within 50 ms/)
   })
 
   it('is given up when its signal is aborted, before or while it is under way', async () => {
     const { url, sockets } = await silentServer()
-    const tls = parseAddress(url.replace('tcp:', 'tls:'))
-    const before = dial(tls, undefined, 5_000, systemClock, AbortSignal.abort('before'))
+    const tls = url.replace('tcp:', 'tls:')
+    const before = dial(tls, {}, AbortSignal.abort('before'))
     await expect(before).rejects.toMatchObject({ code: 'CONNECT_FAILED', cause: 'before' })
     const controller = new AbortController()
-    const during = dial(tls, undefined, 5_000, systemClock, controller.signal)
+    const during = dial(tls, {}, controller.signal)
     await until('it has connected', () => sockets.length > 0)
     controller.abort('during')
     await expect(during).rejects.toMatchObject({ code: 'CONNECT_FAILED', cause: 'during' })
@@ -82,12 +85,12 @@ describe('dialling', () => {
   it('fails with CONNECT_FAILED when the certificate is not trusted', async (context) => {
     const { key, cert } = certificate(context)
     const { url } = await listening({ tls: { key, cert } }, settings, () => {})
-    await expect(dial(parseAddress(url), {}, 5_000, systemClock)).rejects.toMatchObject({ code: 'CONNECT_FAILED' })
+    await expect(dial(url, { tls: {} })).rejects.toMatchObject({ code: 'CONNECT_FAILED' })
   })
 
   it('fails with CONNECT_FAILED when the TLS settings make no sense', async () => {
     const { url } = await silentServer()
-    const failure = dial(parseAddress(url.replace('tcp:', 'tls:')), { ca: 5, cert: {} }, 5_000, systemClock)
+    const failure = dial(url.replace('tcp:', 'tls:'), { tls: { ca: 5, cert: {} } })
     await expect(failure).rejects.toMatchObject({ code: 'CONNECT_FAILED' })
   })
 
@@ -98,8 +101,8 @@ describe('dialling', () => {
     process.on('warning', onWarning)
     releases.push(() => process.off('warning', onWarning))
     const { url } = await listening({ tls: { key, cert } }, settings, (port) => port.close())
-    const port = await dial(parseAddress(url), { ca: cert }, 5_000, systemClock)
-    const named = await dial(parseAddress(url.replace('127.0.0.1', 'localhost')), { ca: cert }, 5_000, systemClock)
+    const port = await dial(url, { tls: { ca: cert } })
+    const named = await dial(url.replace('127.0.0.1', 'localhost'), { tls: { ca: cert } })
     for (const one of [port, named]) one.destroy()
     await new Promise(setImmediate)
     expect(warnings).toEqual([])
@@ -150,7 +153,7 @@ describe('listening', () => {
     child.process.kill('SIGKILL')
     await child.ended()
     const listener = await listen({ path }, settings, () => {})
-    const port = await dial(parseAddress(listener.url), undefined, 5_000, systemClock)
+    const port = await dial(listener.url)
     port.destroy()
     await listener.close()
     const file = join(folder, 'file')

@@ -136,8 +136,8 @@ describe('before the handshake', () => {
 describe('after the handshake', () => {
   const cases: [string, string, () => Buffer][] = [
     ['garbage', 'BAD_FRAME', () => Buffer.alloc(100, 0xa7)],
-    ['an unknown kind', 'BAD_FRAME', () => encodeFrame({ kind: 99 })],
-    ['an unknown flag', 'BAD_FRAME', () => encodeFrame({ kind: Kind.DATA, flags: 128 })],
+    ['an unknown kind', 'BAD_FRAME', () => encodeFrame({ kind: 21 })],
+    ['an unknown flag', 'BAD_FRAME', () => encodeFrame({ kind: Kind.PING, flags: 128 })],
     ['a frame larger than it may be', 'FRAME_TOO_LARGE', () => header(maxFrameBytes + 1, Kind.DATA)],
     ['a frame of four gigabytes', 'FRAME_TOO_LARGE', () => header(0xffffffff, Kind.DATA)],
     [

@@ -18,7 +18,14 @@ import { json } from './naive-frame.ts'
 const channelId = '0b9c1f6e-5c55-4b0e-9f2a-3f1f5a8f0c11'
 const hello = { magic: 'signalbox', version: 1, name: 'a', session: 'a secret that nobody guesses' }
 const open = { role: 'consumer', channelId, shared: true }
-const peer = { linkId: 3, name: 'a', transport: 'tcp', address: '127.0.0.1:9', identity: { name: 'ann' } }
+const peer = {
+  linkId: 3,
+  name: 'a',
+  transport: 'tcp',
+  address: '127.0.0.1:9',
+  identity: { name: 'ann' },
+  features: ['header', 'of another time'],
+}
 
 type Decode = (bytes: Uint8Array, start: number, end: number) => unknown
 
@@ -42,8 +49,9 @@ describe('the handshake', () => {
       name,
       session,
       auth: { token: 1 },
+      features: ['header'],
     })
-    expect(whole(decodeWelcome, encodeWelcome({ linkId: 9 }))).toEqual({ linkId: 9 })
+    expect(whole(decodeWelcome, encodeWelcome({ linkId: 9 }))).toEqual({ linkId: 9, features: ['header'] })
     expect(whole(decodeOpen, encodeOpen({ role: 'provider', channelId, shared: false }))).toEqual({
       role: 'provider',
       channelId,
@@ -64,6 +72,43 @@ describe('the handshake', () => {
     }
   })
 
+  it('[SOCK 3.8] tells features, ignores unknown ones, and takes a side that names none for one that has none', () => {
+    const unknown = ['header', 'a feature of another time']
+    expect(whole(decodeHello, json({ ...hello, features: unknown }))).toMatchObject({ features: unknown })
+    expect(whole(decodeHello, json(hello))).toMatchObject({ features: [] })
+    expect(whole(decodeWelcome, json({ linkId: 1, features: unknown, later: true }))).toEqual({
+      linkId: 1,
+      features: unknown,
+    })
+    const { features: _features, ...without } = peer
+    expect(whole(decodePeer, json(without))).toEqual({ ...peer, features: [] })
+  })
+
+  it('[SOCK 3.8] refuses a side that insists on what is not here with FEATURE_MISSING, and names it', () => {
+    for (const [decode, good] of [
+      [decodeHello, hello],
+      [decodeWelcome, { linkId: 1 }],
+    ] as const) {
+      expect(codeOf(decode, { ...good, requires: ['header'] })).toBeUndefined()
+      expect(codeOf(decode, { ...good, requires: ['header', 'compressed'] })).toBe('FEATURE_MISSING')
+      expect(() => whole(decode, json({ ...good, requires: ['compressed'] }))).toThrow(/"compressed"/)
+      for (const wrong of ['header', 7, null, {}, [1], ['x'.repeat(65)], Array.from({ length: 65 }, () => 'x')]) {
+        expect(codeOf(decode, { ...good, features: wrong })).toBe('BAD_FRAME')
+        expect(codeOf(decode, { ...good, requires: wrong })).toBe('BAD_FRAME')
+      }
+    }
+  })
+
+  it('refuses credentials that JSON cannot carry with INVALID_OPTION', () => {
+    const circular: Record<string, unknown> = {}
+    circular['self'] = circular
+    for (const auth of [1n, circular]) {
+      expect(() => encodeHello({ name: '', session: hello.session, auth })).toThrow(
+        expect.objectContaining({ code: 'INVALID_OPTION' }),
+      )
+    }
+  })
+
   it('[SOCK 4.1] refuses every wrong field of an OPEN, and reads a channel id in any case', () => {
     const wrong = [{ role: 'server' }, { role: undefined }, { shared: 1 }, { channelId: 'orders' }, { channelId: 4 }]
     for (const part of wrong) expect(codeOf(decodeOpen, { ...open, ...part })).toBe('BAD_FRAME')
@@ -72,7 +117,14 @@ describe('the handshake', () => {
 
   it('refuses every wrong field of a WELCOME or an ATTACH', () => {
     for (const linkId of ['1', 1.5, null]) expect(codeOf(decodeWelcome, { linkId })).toBe('BAD_FRAME')
-    for (const part of [{ linkId: 'a' }, { name: 1 }, { transport: null }, { address: 5 }, { identity: null }]) {
+    for (const part of [
+      { linkId: 'a' },
+      { name: 1 },
+      { transport: null },
+      { address: 5 },
+      { identity: null },
+      { features: 'header' },
+    ]) {
       expect(codeOf(decodePeer, { ...peer, ...part })).toBe('BAD_FRAME')
     }
   })

@@ -1,0 +1,83 @@
+/**
+ * Hands messages to a handler, so many at once.
+ *
+ * Floor 4.
+ */
+import { none } from '#base/bytes'
+import { handled } from '#base/deferred'
+import type { Request } from './request.ts'
+
+/** What a handler may give: the answer, or nothing for a one-way message. */
+export type Answer = Uint8Array | undefined
+
+/** Answers a request, now or later; a throw becomes a failed request at the Consumer. */
+export type Handler = (request: Request) => Answer | Promise<Answer>
+
+export interface ServingOwner {
+  /** A handler has settled, and there is room for another message. */
+  settled(): void
+}
+
+export class Serving {
+  /** One-way messages whose handler threw. */
+  failed = 0
+  /** Handlers that have not settled. */
+  running = 0
+  readonly #owner: ServingOwner
+  #handler: Handler | undefined
+  #concurrency = 0
+
+  constructor(owner: ServingOwner) {
+    this.#owner = owner
+  }
+
+  begin(handler: Handler, concurrency: number): void {
+    this.#handler = handler
+    this.#concurrency = concurrency
+  }
+
+  /** Whether a message can be handed out now. */
+  get isFree(): boolean {
+    return this.#handler !== undefined && this.running < this.#concurrency
+  }
+
+  /** Hands it out; `isFree` has just said yes. Without a promise when the handler gave none: it would cost the most. */
+  take(request: Request): void {
+    let answer: Answer | Promise<Answer>
+    try {
+      answer = (this.#handler as Handler)(request)
+    } catch (error) {
+      this.#failed(request, error)
+      return
+    }
+    if (!(answer instanceof Promise)) {
+      this.#answered(request, answer)
+      return
+    }
+    this.running++
+    const settle = (): void => {
+      this.running--
+      this.#owner.settled()
+    }
+    answer
+      .then(
+        (bytes) => this.#answered(request, bytes),
+        (error: unknown) => this.#failed(request, error),
+      )
+      .then(settle, settle)
+  }
+
+  #answered(request: Request, answer: Answer): void {
+    if (!request.isOneWay) {
+      const left = request.reply(answer ?? none)
+      if (left) void handled(left)
+    }
+    request.consumed()
+  }
+
+  #failed(request: Request, error: unknown): void {
+    if (request.isOneWay) this.failed++
+    else void handled(request.fail(error))
+    request.consumed()
+  }
+}
