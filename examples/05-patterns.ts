@@ -4,16 +4,16 @@
  */
 import { Broker, connect } from 'signalbox'
 
-const patterns = ['lights.kitchen', 'lights.*', 'lights.**', '*.kitchen', '*.*.dimmer', '**', 'lights/*', '@house.*']
+const patterns = ['lights.kitchen', 'lights.*', 'lights.**', '*.kitchen', '*.*.dimmer', '**', 'lights/*', '$inbox.*']
 const topics = [
   'lights',
   'lights.kitchen',
   'lights.kitchen.dimmer',
   'heating.kitchen',
   'lights/kitchen',
-  // Names that begin with '@' (and with '$', the broker's own) are set apart: only a pattern that writes their start
-  // out matches.
-  '@house.alarm',
+  // Names that begin with '$' (and with '@') are set apart: only a pattern that writes their start out matches. Of the
+  // system's, '$...', only the inboxes take what others publish.
+  '$inbox.anna',
 ]
 
 const broker = await Broker.listen({ port: 0 })

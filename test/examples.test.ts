@@ -33,7 +33,7 @@ const expected: Readonly<Record<string, ReadonlyArray<string | RegExp>>> = {
     '*.*.dimmer      lights.kitchen.dimmer',
     '**              lights, lights.kitchen, lights.kitchen.dimmer, heating.kitchen, lights/kitchen',
     'lights/*        lights/kitchen',
-    '@house.*        @house.alarm',
+    '$inbox.*        $inbox.anna',
   ],
   '06-backpressure.ts': [
     'published 50000',

@@ -37,11 +37,11 @@ interface Wanted {
 class Starts {
   readonly gaps: TopicGap[] = []
   readonly seen: SeenTopic[] = []
-  isWhole = true
+  isThere = true
 
   add({ name, epoch }: Topic, { gap, before, isThere }: Wanted): void {
     if (gap) this.gaps.push(gap)
-    if (gap || !isThere) this.isWhole = false
+    if (!isThere) this.isThere = false
     if (before !== undefined && this.seen.length < maxSeen) this.seen.push([name, before, epoch])
   }
 
@@ -64,7 +64,8 @@ export function startOf(pattern: string, from: From, topics: Topics, position: n
   if ('position' in from) return starts.start({ position: from.position }, from.position <= position + 1)
   if ('time' in from) return starts.start({ time: from.time }, true)
   if ('last' in from && from.last === 0) return starts.start(undefined, true)
-  const isWhole = 'last' in from || (starts.isWhole && isOnlyRecent)
+  // What is not kept any more is a gap; what never was, or was in another life, cannot be told as one.
+  const isWhole = 'last' in from || (starts.isThere && isOnlyRecent)
   // What was published since is wanted whatever its number.
   const wantedFrom: Start['wantedFrom'] = (topic, at) => {
     if (at > position) return 0
@@ -108,7 +109,7 @@ export function resumeOf(pattern: string, resume: Resume, topics: Topics, epoch:
       starts.add(topic, { gap: topic.missingAfter(position, known), before, isThere: isSameLife })
     },
   )
-  const recovered = starts.isWhole && !topics.hasForgotten(pattern, position)
+  const recovered = starts.isThere && starts.gaps.length === 0 && !topics.hasForgotten(pattern, position)
   return starts.start({ position: position + 1 }, recovered, (topic) => (seenOf(topic) ?? 0) + 1)
 }
 

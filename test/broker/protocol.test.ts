@@ -116,9 +116,10 @@ describe('a client written from the protocol', () => {
     const { epoch } = await stranger.ask({ op: 'hello' })
     const wanted = { ...subscribe, channel: provider.channelId, pattern: 'h', from: { seq: 1 } }
     expect(await stranger.ask(wanted)).toEqual({
-      ...{ epoch, position: 1, recovered: false, limitMessages: 100, limitBytes: 1_000_000 },
+      ...{ epoch, position: 1, recovered: true },
       gaps: [['h', 1, 1, epoch]],
       seen: [['h', 1, epoch]],
+      ...{ limitMessages: 100, limitBytes: 1_000_000 },
     })
     await broker.publish('h', 'four')
     const found: string[] = []

@@ -54,8 +54,8 @@ describe('a new subscription [BROKER 4.5]', () => {
 
   it('begins with a sequence, and is told what of that is not there any more', () => {
     expect(start({ seq: 4 }, 'h.a')).toMatchObject({ ...whole, seen: { 'h.a': '3 7' } })
-    expect(start({ seq: 2 }, 'h.a')).toMatchObject({ recovered: false, gaps: ['h.a 2-2 7'], seen: { 'h.a': '2 7' } })
-    expect(start({ seq: 4 }, 'x')).toMatchObject({ recovered: false, gaps: ['x 4-6 7'], seen: { x: '6 7' } })
+    expect(start({ seq: 2 }, 'h.a')).toMatchObject({ recovered: true, gaps: ['h.a 2-2 7'], seen: { 'h.a': '2 7' } })
+    expect(start({ seq: 4 }, 'x')).toMatchObject({ recovered: true, gaps: ['x 4-6 7'], seen: { x: '6 7' } })
     expect(start({ seq: 7 }, 'h.a')).toMatchObject({ ...whole, seen: { 'h.a': '6 7' } })
   })
 
