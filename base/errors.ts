@@ -221,7 +221,8 @@ export interface ErrorExtras {
 /** What every failure of Signalbox is. Match `code`; `message` is for people. */
 export class SignalboxError extends Error {
   override readonly name: string = 'SignalboxError'
-  readonly code: string
+  /** One of the tables' codes, or one that a handler made up. */
+  readonly code: SocketErrorCode | (string & {})
   /** The code as it crosses the wire; codes that a handler made up share that of REMOTE. */
   readonly number: number
   readonly retryable: boolean

@@ -53,7 +53,7 @@ export const isAnything: Rule = { expected: 'anything', test: () => true }
  * given. `where` names the call in the message, such as `subscribe`.
  */
 export function verify(where: string, given: object, rules: Rules): void {
-  if (!isObject.test(given)) throw socketError('INVALID_OPTION', `${where} takes an object of options.`)
+  if (!isObject.test(given)) throw invalid(where, 'what was given', 'an object of options', given)
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
@@ -73,7 +73,8 @@ export function invalid(where: string, name: string, expected: string, value: un
 
 function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 100))
-  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (value === null || ['undefined', 'number', 'boolean'].includes(typeof value)) return String(value)
+  if (typeof value === 'function') return 'a function'
   return `of type ${Array.isArray(value) ? 'array' : typeof value}`
 }
 

@@ -1,12 +1,23 @@
 /**
  * The broker: a hub, and the server that it is a client of.
  *
- * Floor 14. `listen` has both in this process, joined by an in-process link; `attach` joins a server elsewhere. Either
+ * Floor 15. `listen` has both in this process, joined by an in-process link; `attach` joins a server elsewhere. Either
  * way it is the same hub.
  */
+import { traced } from '#base/caller'
 import { handled } from '#base/deferred'
-import { socketError } from '#base/errors'
-import { Link, type LinkOptions, linkDefaults, linkRules, Server, type ServerStats, serverRules } from '#socket'
+import { SignalboxError, socketError } from '#base/errors'
+import { defined, invalid, isObject } from '#base/verify'
+import {
+  type Identity,
+  Link,
+  type LinkOptions,
+  linkDefaults,
+  linkRules,
+  Server,
+  type ServerStats,
+  serverRules,
+} from '#socket'
 import { Client } from './client/client.ts'
 import { clientSettings } from './client/connect.ts'
 import {
@@ -16,7 +27,8 @@ import {
   verifyClientOptions,
   type WaitOptions,
 } from './client/options.ts'
-import type { Receipt } from './client/publisher.ts'
+import type { Receipt } from './client/publishing/receipt.ts'
+import type { PubSub } from './client/pubsub.ts'
 import { type Status, StatusFeed } from './client/status.ts'
 import type { Subscription } from './client/subscription.ts'
 import { Hub, type HubStats } from './hub/hub.ts'
@@ -34,11 +46,18 @@ export interface BrokerStats extends HubStats {
 }
 
 /** Options of a client in the broker's own process. */
-export type LocalClientOptions = Pick<ClientOptions, 'name' | 'producerId' | 'maxBufferedBytes' | 'maxMessageBytes'>
+export interface LocalClientOptions
+  extends Pick<ClientOptions, 'name' | 'producerId' | 'maxBufferedBytes' | 'maxMessageBytes'> {
+  /**
+   * Who the client is, as `authenticate` decides it for others; its `name` is then the sender of its messages. For a broker
+   * that listens. Default nobody.
+   */
+  readonly identity?: Identity | undefined
+}
 
-type NewLink = (options: LinkOptions) => Link
+type NewLink = (options: LinkOptions & { readonly identity?: Identity }) => Link
 
-export class Broker implements AsyncDisposable {
+export class Broker implements PubSub {
   /** The address to connect to. */
   readonly url: string
   /** Resolves when the broker is closed, or has lost the server that it is attached to for good. Never rejects. */
@@ -53,6 +72,9 @@ export class Broker implements AsyncDisposable {
 
   /** @internal Use `Broker.listen` or `Broker.attach`. */
   constructor(url: string, hub: Hub, common: ClientOptions, server: Server | undefined, newLink: NewLink) {
+    if (!(hub instanceof Hub)) {
+      throw invalid('new Broker', 'hub', 'to be made by Broker.listen() or Broker.attach()', hub)
+    }
     this.url = url
     this.closed = hub.closed
     this.#hub = hub
@@ -62,7 +84,11 @@ export class Broker implements AsyncDisposable {
   }
 
   /** Starts a server and a broker in this process. Rejects with LISTEN_FAILED or INVALID_OPTION. */
-  static async listen(options: BrokerOptions = {}): Promise<Broker> {
+  static listen(options: BrokerOptions = {}): Promise<Broker> {
+    return traced(Broker.listen, () => Broker.#listen(options))
+  }
+
+  static async #listen(options: BrokerOptions): Promise<Broker> {
     const { hub: settings, rest } = splitHubOptions('Broker.listen', options, serverRules)
     const { channel } = settings
     const { clock = linkDefaults.clock } = rest
@@ -82,7 +108,11 @@ export class Broker implements AsyncDisposable {
    * Starts a broker as a client of a server elsewhere. Rejects as `Link.connect` does, with CHANNEL_CONFLICT when that
    * server has a broker, or INVALID_OPTION.
    */
-  static async attach(url: string, options: AttachOptions = {}): Promise<Broker> {
+  static attach(url: string, options: AttachOptions = {}): Promise<Broker> {
+    return traced(Broker.attach, () => Broker.#attach(url, options))
+  }
+
+  static async #attach(url: string, options: AttachOptions): Promise<Broker> {
     const { hub: settings, rest } = splitHubOptions('Broker.attach', options, linkRules)
     const { maxMessageBytes } = settings
     const link = await Link.connect(url, { name: 'broker', windowBytes: publishWindowBytes, ...rest, maxMessageBytes })
@@ -94,18 +124,26 @@ export class Broker implements AsyncDisposable {
       return new Broker(url, hub, { ...common, channel }, undefined, (own) => Link.lazy(url, { ...common, ...own }))
     } catch (error) {
       await link.close()
-      throw error
+      if (!(error instanceof SignalboxError) || error.code !== 'CHANNEL_CONFLICT') throw error
+      const what = `There is a broker on the server at ${url} already: connect to it with connect(url), or give this one`
+      throw new SignalboxError(error.code, `${what} a channel of its own.`, { ...error, cause: error })
     }
   }
 
   /** A client in this process, with the interface of one that `connect` gives. It closes with the broker. */
   client(options: LocalClientOptions = {}): Client {
     if (this.#closing) throw socketError('CLOSED', 'The broker is closed.')
-    const { producerId: _producerId, ...linkOptions } = options
-    verifyClientOptions(options)
+    const { identity, ...own } = options
+    verifyClientOptions(own)
+    if (identity !== undefined && (this.#server === undefined || !isObject.test(identity))) {
+      throw invalid('client', 'identity', 'an object, and a broker that listens', identity)
+    }
+    const { producerId: _producerId, ...linkOptions } = own
     const feed = new StatusFeed()
-    const link = this.#newLink({ ...linkOptions, observe: (event) => event.type !== 'closed' && feed.tell(event) })
-    const client = new Client(link, clientSettings({ ...this.#common, ...options }), feed)
+    const observe = feed.tellOfLink.bind(feed)
+    const link = this.#newLink(defined({ ...linkOptions, identity, observe }) as LinkOptions)
+    const sharesMemory = this.#server !== undefined
+    const client = new Client(link, { ...clientSettings({ ...this.#common, ...own }), sharesMemory }, feed)
     this.#clients.add(client)
     void client.closed.then(() => this.#clients.delete(client))
     return client

@@ -1,7 +1,7 @@
 /**
  * `npm start`: a broker in memory on port 9090, or on the port in `PORT`.
  *
- * Floor 15. Node only.
+ * Floor 16. Node only.
  */
 import { Broker } from './broker.ts'
 

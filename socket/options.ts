@@ -286,6 +286,8 @@ export interface ProviderOptions {
    * gone, or `close` with CHANNEL_CONFLICT. Default wait.
    */
   readonly whenTaken?: 'wait' | 'close'
+  /** Told how many Consumers there are, whenever one joins or leaves. It must not throw. */
+  readonly observe?: (consumers: number) => void
 }
 
 export interface ServeOptions {
@@ -296,8 +298,8 @@ export interface ServeOptions {
 export interface ConsumerOptions {
   /** Whether requests wait for a Provider that is not there yet; else they fail with NO_PROVIDER. Default true. */
   readonly waitForProvider?: boolean
-  /** Told how many Providers there are, whenever one joins or leaves. It must not throw. */
-  readonly observe?: (providers: number) => void
+  /** Told how many Providers there are, whenever one joins or leaves; with what broke the one that left. It must not throw. */
+  readonly observe?: (providers: number, error?: Error) => void
 }
 
 /** How long something may wait. */
@@ -334,7 +336,11 @@ export const drainTimeoutMs = 5_000
 export const serveConcurrency = 256
 
 export const openRules: Rules = { timeoutMs: isNumber(0), signal: isSignal }
-export const providerRules: Rules = { mode: isOneOf('exclusive', 'shared'), whenTaken: isOneOf('wait', 'close') }
+export const providerRules: Rules = {
+  mode: isOneOf('exclusive', 'shared'),
+  whenTaken: isOneOf('wait', 'close'),
+  observe: isFunction,
+}
 export const serveRules: Rules = { concurrency: isNumber(1) }
 export const consumerRules: Rules = { waitForProvider: isBoolean, observe: isFunction }
 export const waitRules: Rules = { timeoutMs: isNumber(0), signal: isSignal }

@@ -1,50 +1,61 @@
 /**
  * A client of a broker: publish, subscribe, and everything restored after an outage.
  *
- * Floor 10. It owns its subscriptions. Whenever a broker appears on the broker channel, after a lost link or because
- * another broker has taken the place of the first, every subscription is made again, on a new channel, and goes on
- * from what it has seen.
+ * Floor 12. It wires what each do one thing: a control stream, a publisher with a stream of its own, and a restorer for
+ * each subscription. What is published while the broker is away waits until the subscriptions are back: it may be for
+ * them.
  */
-
 import { bounded } from '#base/bounded'
+import { traced } from '#base/caller'
 import type { Clock } from '#base/clock'
-import { handled } from '#base/deferred'
 import { SignalboxError, socketError } from '#base/errors'
 import { newId } from '#base/identifier'
-import type { Consumer, Link, Provider, Request } from '#socket/client'
+import { invalid } from '#base/verify'
+import { Link, type Request } from '#socket/client'
 import { NameCache } from '../shared/name-cache.ts'
-import { decodeSubscribeReply } from '../shared/replies.ts'
-import { type BrokerRequest, encodeRequest } from '../shared/requests.ts'
+import { decodeSubscribeReply, type HelloReply, type Refusal, type SubscribeReply } from '../shared/replies.ts'
+import type { Resume } from '../shared/requests.ts'
 import { checkPattern } from '../shared/topic-name.ts'
+import { Control } from './control.ts'
 import {
-  limitDefaults,
   type PublishOptions,
   type SubscribeOptions,
-  subscribeDefaults,
+  subscribeSettings,
   verifyPublishOptions,
-  verifySubscribeOptions,
   verifyWait,
   type WaitOptions,
   waitTimeoutMs,
 } from './options.ts'
-import { Publisher, type Receipt } from './publisher.ts'
+import { Publisher } from './publishing/publisher.ts'
+import type { Receipt } from './publishing/receipt.ts'
+import type { PubSub } from './pubsub.ts'
+import { type Ground, type Place, Restorer } from './restorer.ts'
 import type { Status, StatusFeed } from './status.ts'
 import { Subscription } from './subscription.ts'
 
-/** Milliseconds before a subscription that could not be restored, though the broker is there, is tried again. */
-const restoreAgainMs = 500
+/** What a request to subscribe may take at most, and what of it is not the list of what was seen. */
+const maxSubscribeBytes = 256 * 1024
+const subscribeFieldsBytes = 2 * 1024
 
-/** What the broker and this client hold at the moment. */
+/** What this client holds at the moment, and what was refused so far. */
 export interface ClientStats {
   /** Subscriptions of this client. */
   readonly subscriptions: number
   /** Bytes published and waiting for credit. */
   readonly bufferedBytes: number
-  /** Publishes refused because the buffer was full. */
+  /** Messages refused here: the buffer was full, the data could not be encoded, the topic is none ... */
   readonly refused: number
+  /** Messages that were sent, and refused by the broker. */
+  readonly refusedByBroker: number
   /** Channel ends and streams on its link. */
   readonly channels: number
   readonly streams: number
+}
+
+/** What holds for this client: its own limits, cut to those of its broker. */
+export interface ClientLimits {
+  /** The largest message, with its names and attributes, in bytes. */
+  readonly maxMessageBytes: number
 }
 
 export interface ClientSettings {
@@ -55,45 +66,58 @@ export interface ClientSettings {
   readonly connectTimeoutMs: number
   readonly maxBufferedBytes: number
   readonly maxMessageBytes: number
+  /** Whether the broker is in this program. Default false. */
+  readonly sharesMemory?: boolean
 }
 
-/** Where a subscription is provided at the moment. */
-interface Place {
-  readonly channel: string
-  readonly provider: Provider
-}
-
-export class Client implements AsyncDisposable {
-  /** What this client is called; its messages carry it as `sender`. */
+export class Client implements PubSub {
+  /** What this client is called; its messages carry it as `sender`, unless the server knows it by another name. */
   readonly name: string
-  /** NameCache this client in the ids of its messages. */
+  /** Names this client in the ids of its messages. */
   readonly producerId: string
   /** Resolves when the client is closed for good, with the error if one was the cause. Never rejects. */
   readonly closed: Promise<Error | undefined>
   /** @internal */ readonly clock: Clock
   /** @internal */ readonly names = new NameCache()
+  /** @internal */ readonly sharesMemory: boolean
   readonly #link: Link
   readonly #settings: ClientSettings
   readonly #feed: StatusFeed
-  readonly #consumer: Consumer
+  readonly #control: Control
   readonly #publisher: Publisher
-  readonly #places = new Map<Subscription, Place | undefined>()
+  readonly #restorers = new Map<Subscription, Restorer>()
   /** The broker need not serve these any longer, but their loops go on: with this client, they end. */
   readonly #draining = new Set<Subscription>()
-  /** How often the broker was lost. What was begun with one broker must not be finished with the next. */
-  #brokerLosses = 0
+  #maxMessageBytes: number
+  /** Brokers met so far. */
+  #brokers = 0
+  #refusedByBroker = 0
   #isClosed = false
 
   /** @internal Use `connect` or `broker.client`. The client closes the link when it closes. */
   constructor(link: Link, settings: ClientSettings, feed: StatusFeed) {
+    if (!(link instanceof Link)) throw invalid('new Client', 'link', 'to be made by connect() or broker.client()', link)
     this.name = settings.name
     this.producerId = settings.producerId
     this.clock = settings.clock
+    this.sharesMemory = settings.sharesMemory ?? false
     this.#link = link
     this.#settings = settings
     this.#feed = feed
-    this.#consumer = link.lazyConsumer(settings.channel, { observe: (brokers) => this.#brokersAre(brokers) })
-    this.#publisher = new Publisher(this.#consumer, { ...settings, sender: settings.name })
+    this.#maxMessageBytes = settings.maxMessageBytes
+    const publishing = {
+      open: (observe: (brokers: number, error?: Error) => void) => link.lazyConsumer(settings.channel, { observe }),
+      refused: (refused: { topic: string; code: string; count: number; error: Error }) =>
+        this.tell({ type: 'refused', ...refused }),
+    }
+    // Nothing leaves before the broker has said under which name, and how much.
+    this.#publisher = new Publisher({ ...settings, ...publishing, sender: settings.name }, true)
+    this.#control = new Control(link, settings, {
+      met: (reply) => this.#met(reply),
+      lost: () => this.#lost(),
+      refused: (refusals) => this.#refused(refusals),
+      failed: (error) => this.#failed(error),
+    })
     this.closed = link.closed.then((error) => {
       this.#finish(error)
       return error
@@ -101,44 +125,50 @@ export class Client implements AsyncDisposable {
   }
 
   /** @internal Resolves when a broker has answered. Rejects with TIMEOUT, FORBIDDEN ... */
-  async greet(): Promise<void> {
-    await this.#ask({ op: 'hello', producerId: this.producerId, features: [] }, this.#settings.connectTimeoutMs)
+  async greet(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    await this.#within(timeoutMs, signal, this.#control.whenMet, 'No broker has answered')
+  }
+
+  /** Whether the link is up and a broker has answered, at this moment. */
+  get isConnected(): boolean {
+    return this.#link.isOpen && this.#control.isMet
+  }
+
+  /** What holds for this client: its own limits, cut to those of its broker. */
+  get limits(): ClientLimits {
+    return { maxMessageBytes: this.#maxMessageBytes }
+  }
+
+  /** @internal */
+  get isHeard(): boolean {
+    return this.#feed.isHeard
   }
 
   /**
    * Publishes a value (as msgpack), or a `Uint8Array` as it is. At most once: resolves as soon as there is credit,
-   * which is at once unless the broker is slower than this client. Rejects with INVALID_TOPIC, INVALID_DATA,
-   * MESSAGE_TOO_LARGE, BUFFER_FULL, CLOSED; a rejection that nobody looks at does not end the process.
+   * which is at once unless the broker is slower than this client. While the broker is away it waits here, up to
+   * `maxBufferedBytes`, and goes to the next one. Rejects with INVALID_TOPIC, INVALID_DATA, FORBIDDEN,
+   * MESSAGE_TOO_LARGE, BUFFER_FULL, CLOSED; a rejection that nobody looks at does not end the process, and is told as
+   * status 'refused'.
    */
   publish(topic: string, data: unknown, options?: PublishOptions): Promise<Receipt> {
     if (options !== undefined) {
       try {
         verifyPublishOptions(options)
       } catch (error) {
-        return handled(Promise.reject(error))
+        return this.#publisher.refuse(topic, error as Error, 1)
       }
     }
+    this.#control.watch()
     return this.#publisher.publish(topic, data, options)
   }
 
   /**
    * Subscribes to a topic or a pattern. Everything published after it has resolved is delivered. Rejects with
-   * INVALID_PATTERN, INVALID_OPTION, TOO_MANY_SUBSCRIPTIONS, TIMEOUT, ABORTED, LINK_LOST, CLOSED.
+   * INVALID_PATTERN, INVALID_OPTION, TOO_MANY_SUBSCRIPTIONS, FORBIDDEN, TIMEOUT, ABORTED, CLOSED.
    */
-  async subscribe<T = unknown>(pattern: string, options: SubscribeOptions = {}): Promise<Subscription<T>> {
-    checkPattern(pattern)
-    verifySubscribeOptions(options)
-    if (this.#isClosed) throw socketError('CLOSED')
-    const { signal } = options
-    if (signal?.aborted) throw socketError('ABORTED', undefined, { cause: signal.reason })
-    const subscription = new Subscription<T>(pattern, options, this)
-    try {
-      await this.#begin(subscription as Subscription, false)
-    } catch (error) {
-      subscription.fail(error as Error)
-      throw error
-    }
-    return subscription
+  subscribe<T = unknown>(pattern: string, options: SubscribeOptions = {}): Promise<Subscription<T>> {
+    return traced(this.subscribe, () => this.#subscribe<T>(pattern, options))
   }
 
   /** Closes every subscription of this client to that pattern. */
@@ -149,15 +179,16 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the broker has taken all that was published so far. Rejects with TIMEOUT, ABORTED, LINK_LOST, CLOSED.
+   * Resolves when a broker has taken all that was published so far. Rejects with why it refused some of it since the
+   * last flush (`details.refused` messages), with LINK_LOST when some of it may be lost with a broker that did not
+   * confirm it (`details.lost` messages at most), with TIMEOUT, ABORTED, CLOSED. While the broker is away, or closing, it waits
+   * for the next.
    */
-  async flush(options: WaitOptions = {}): Promise<void> {
-    verifyWait('flush', options)
-    const { timeoutMs = waitTimeoutMs, signal } = options
-    await bounded(this.#flushed(timeoutMs, signal), { timeoutMs, signal }, this.clock)
+  flush(options: WaitOptions = {}): Promise<void> {
+    return traced(this.flush, () => this.#flush(options))
   }
 
-  /** What happens to this client from now on: connected, disconnected, gap ... Ends when the client is closed. */
+  /** What happens to this client, from the first `next()` on: connected, refused, gap ... Ends when it is closed. */
   status(): AsyncIterableIterator<Status> {
     return this.#feed.listen()
   }
@@ -166,10 +197,15 @@ export class Client implements AsyncDisposable {
   stats(): ClientStats {
     const { ends, streams } = this.#link.stats()
     const { buffered, refused } = this.#publisher
-    return { subscriptions: this.#subscriptions.length, bufferedBytes: buffered, refused, channels: ends, streams }
+    const subscriptions = this.#subscriptions.length
+    const refusedByBroker = this.#refusedByBroker
+    return { subscriptions, bufferedBytes: buffered, refused, refusedByBroker, channels: ends, streams }
   }
 
-  /** Publishes and delivers what is under way, for `timeoutMs` at most (default 5 000), then closes. Never rejects. */
+  /**
+   * Publishes and delivers what is under way, waits for loops and handlers, for `timeoutMs` at most (default 5 000),
+   * then closes. Never rejects.
+   */
   async drain(options: Pick<WaitOptions, 'timeoutMs'> = {}): Promise<void> {
     verifyWait('drain', options)
     const { timeoutMs = waitTimeoutMs } = options
@@ -190,21 +226,10 @@ export class Client implements AsyncDisposable {
 
   /** @internal */
   async leave(subscription: Subscription, drainMs: number): Promise<void> {
-    const place = this.#places.get(subscription)
-    this.#places.delete(subscription)
+    const restorer = this.#restorers.get(subscription)
     if (drainMs > 0) this.#draining.add(subscription)
-    else this.#draining.delete(subscription)
-    if (place) await this.#give(place, drainMs)
-  }
-
-  /** Gives a place up: tells the broker, and closes its channel. */
-  async #give(place: Place, drainMs: number): Promise<void> {
-    if (this.#consumer.providers > 0) {
-      const request = { op: 'unsubscribe', channel: place.channel, drain: drainMs > 0 } as const
-      // It fails when the broker is gone or slow; closing the channel then says the same.
-      await this.#ask(request, drainMs > 0 ? drainMs : waitTimeoutMs).catch(() => {})
-    }
-    await place.provider.close()
+    else this.#forget(subscription)
+    await restorer?.leave(drainMs)
   }
 
   /** @internal */
@@ -213,110 +238,76 @@ export class Client implements AsyncDisposable {
   }
 
   get #subscriptions(): readonly Subscription[] {
-    return [...this.#places.keys(), ...this.#draining]
+    return [...this.#restorers.keys()]
   }
 
-  /** What is published may be for the subscriptions that are drained, so it goes first. */
-  async #drained(timeoutMs: number): Promise<void> {
-    await this.flush({ timeoutMs }).catch(() => {})
-    await Promise.all(this.#subscriptions.map((one) => one.drain({ timeoutMs })))
+  #forget(subscription: Subscription): void {
+    this.#restorers.delete(subscription)
+    this.#draining.delete(subscription)
   }
 
-  async #flushed(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
-    await this.#publisher.sent()
-    await this.#ask({ op: 'flush' }, timeoutMs, signal)
-  }
-
-  /** Requests keep their place behind what was published before and has left; what waits for credit comes later. */
-  #ask(request: BrokerRequest, timeoutMs: number, signal?: AbortSignal): Promise<Uint8Array> {
-    this.#publisher.send()
-    const options = { timeoutMs, ordered: true, ...(signal && { signal }) }
-    return this.#consumer.send(encodeRequest(request), options)
-  }
-
-  #brokersAre(count: number): void {
-    if (count === 0) {
-      this.#lostBroker()
-      return
-    }
-    const restored = [...this.#places.keys()].map((subscription) => this.#restore(subscription))
-    // What was published meanwhile may be for these subscriptions.
-    if (restored.length > 0) this.#publisher.holdUntil(Promise.allSettled(restored).then(() => {}))
-  }
-
-  /** The channels of the subscriptions led to that broker; each gets a new one when it is made again. */
-  #lostBroker(): void {
-    this.#brokerLosses++
-    for (const [subscription, place] of this.#places) {
-      this.#places.set(subscription, undefined)
-      void handled(place?.provider.close() ?? Promise.resolve())
-    }
-  }
-
-  async #restore(subscription: Subscription): Promise<void> {
-    // Restored already, closed, or the broker is gone again: then its next appearance begins this anew.
-    const isLost = this.#places.has(subscription) && this.#places.get(subscription) === undefined
-    if (!isLost || this.#consumer.providers === 0) return
-    const losses = this.#brokerLosses
+  async #subscribe<T>(pattern: string, options: SubscribeOptions): Promise<Subscription<T>> {
+    checkPattern(pattern)
+    const settings = subscribeSettings(options)
+    if (this.#isClosed) throw socketError('CLOSED')
+    const { signal, timeoutMs } = settings
+    if (signal?.aborted) throw socketError('ABORTED', undefined, { cause: signal.reason })
+    const subscription = new Subscription<T>(pattern, settings, this)
+    const one = subscription as Subscription
+    const restorer = new Restorer(this.#groundOf(one), {
+      take: (request) => one.receiver.take(request),
+      expect: () => one.receiver.expect(Math.min(maxSubscribeBytes, this.#maxMessageBytes) - subscribeFieldsBytes),
+      begun: (reply) => one.receiver.begun(reply),
+      failed: (error) => {
+        this.#forget(one)
+        one.fail(error)
+      },
+    })
+    this.#restorers.set(one, restorer)
     try {
-      await this.#begin(subscription, true)
+      await this.#within(timeoutMs, signal, restorer.start(), 'The broker did not answer')
     } catch (error) {
-      if (subscription.isClosed || this.#isClosed || losses !== this.#brokerLosses) return
-      if (error instanceof SignalboxError && error.retryable) {
-        this.clock.after(restoreAgainMs, () => void handled(this.#restore(subscription)))
-      } else {
-        this.#places.delete(subscription)
-        this.#draining.delete(subscription)
-        subscription.fail(error as Error)
-      }
+      one.fail(error as Error)
+      await this.leave(one, 0)
+      const cause = error instanceof SignalboxError && error.code === 'TIMEOUT' ? restorer.lastError : undefined
+      if (cause === undefined) throw error
+      throw socketError('TIMEOUT', `Subscribing took longer than ${timeoutMs} ms: ${cause.message}`, { cause })
     }
+    return subscription
   }
 
-  /** Provides a channel and asks the broker to forward on it. */
-  async #begin(subscription: Subscription, isRestored: boolean): Promise<void> {
-    const before = this.#brokerLosses
-    const place = await this.#provide(subscription)
-    const losses = this.#brokerLosses
-    const { options, pattern } = subscription
+  #groundOf({ pattern, settings }: Subscription): Ground {
+    const { noEcho, from, limit } = settings
     const { maxMessageBytes } = this.#settings
-    const { noEcho, from } = { ...subscribeDefaults, ...options }
-    const { messages, bytes } = { ...limitDefaults, ...options.limit }
-    const wanted = {
-      channel: place.channel,
-      pattern,
-      noEcho,
-      limitMessages: messages,
-      limitBytes: bytes,
-      maxMessageBytes,
-      from,
+    const control = this.#control
+    const wanted = { pattern, noEcho, from, limitMessages: limit.messages, limitBytes: limit.bytes, maxMessageBytes }
+    return {
+      clock: this.clock,
+      get hasBroker() {
+        return control.isMet
+      },
+      provide: (take, observe) => this.#provide(take, observe),
+      subscribe: async (channel: string, resume: Resume | null): Promise<SubscribeReply> => {
+        await this.#publisher.settled()
+        const request = { op: 'subscribe', channel, ...wanted, resume } as const
+        return decodeSubscribeReply(await control.ask(request, waitTimeoutMs))
+      },
+      unsubscribe: async (channel, drainMs) => {
+        if (drainMs > 0) await this.#publisher.settled()
+        const request = { op: 'unsubscribe', channel, drain: drainMs > 0 } as const
+        // It fails when the broker is gone or slow; closing the channel then says the same.
+        await control.ask(request, drainMs > 0 ? drainMs : waitTimeoutMs).catch(() => {})
+      },
     }
-    const resume = isRestored ? subscription.resume() : null
-    try {
-      // Restoring has begun anew meanwhile; two would deliver everything twice.
-      if (isRestored && before !== losses) throw socketError('LINK_LOST')
-      const request = { op: 'subscribe', ...wanted, resume } as const
-      const reply = decodeSubscribeReply(await this.#ask(request, waitTimeoutMs, options.signal))
-      // The broker that answered is gone, and a channel of this end may have been opened to the next one.
-      if (losses !== this.#brokerLosses) throw socketError('LINK_LOST')
-      subscription.begun(reply, isRestored)
-    } catch (error) {
-      await place.provider.close()
-      throw error
-    }
-    // Closed, or draining, since the broker was asked: nobody else tells it.
-    if (subscription.isClosed || this.#draining.has(subscription)) await this.#give(place, 0)
-    else this.#places.set(subscription, place)
   }
 
-  async #provide(subscription: Subscription): Promise<Place> {
+  async #provide(take: (request: Request) => undefined, observe: (brokers: number) => void): Promise<Place> {
     const channel = newId()
-    const opening = this.#link.provider(channel)
+    const opening = this.#link.provider(channel, { observe })
     try {
-      const limits = { timeoutMs: waitTimeoutMs, signal: subscription.options.signal }
-      const provider = await bounded(opening, limits, this.clock)
-      const take = (request: Request): undefined => subscription.take(request)
+      const provider = await bounded(opening, { timeoutMs: waitTimeoutMs }, this.clock)
       provider.serve(take, { concurrency: Number.POSITIVE_INFINITY })
-      return { channel, provider }
+      return { channel, close: () => provider.close() }
     } catch (error) {
       // Should it be opened after all, it must not stay.
       opening.then((provider) => provider.close()).catch(() => {})
@@ -324,12 +315,79 @@ export class Client implements AsyncDisposable {
     }
   }
 
+  #met({ sender, maxMessageBytes }: HelloReply): void {
+    this.#maxMessageBytes = Math.min(this.#settings.maxMessageBytes, maxMessageBytes)
+    const limit = this.#maxMessageBytes
+    const broker = ++this.#brokers
+    if (this.#restorers.size === 0) {
+      this.#publisher.release(sender, limit)
+      return
+    }
+    // What was published meanwhile may be for these subscriptions.
+    void Promise.all([...this.#restorers.values()].map((restorer) => restorer.met())).then(() => {
+      if (broker === this.#brokers && this.#control.isMet) this.#publisher.release(sender, limit)
+    })
+  }
+
+  #lost(): void {
+    // The next one may know this client by another name, and allow less.
+    this.#publisher.hold()
+    for (const restorer of this.#restorers.values()) restorer.lost()
+  }
+
+  #refused(refusals: readonly Refusal[]): void {
+    for (const refusal of refusals) {
+      const { topic, code, number, message, count } = refusal
+      this.#refusedByBroker += count
+      this.#publisher.refusedByBroker(refusal)
+      this.tell({ type: 'refused', topic, code, count, error: new SignalboxError(code, message, { number }) })
+    }
+  }
+
+  /** No broker will answer: what was published cannot leave, and what was subscribed to cannot go on. */
+  #failed(error: Error): void {
+    this.#publisher.close(error)
+    for (const [subscription, restorer] of this.#restorers) {
+      restorer.end(error)
+      subscription.fail(error)
+      this.#forget(subscription)
+    }
+  }
+
+  /** What is published may be for the subscriptions that are drained, so it goes first; and once more what they publish. */
+  async #drained(timeoutMs: number): Promise<void> {
+    await this.#flush({ timeoutMs }).catch(() => {})
+    await Promise.all(this.#subscriptions.map((one) => one.drain({ timeoutMs })))
+    if (!this.#publisher.isCertain) await this.#flush({ timeoutMs })
+  }
+
+  async #flush(options: WaitOptions): Promise<void> {
+    verifyWait('flush', options)
+    const { timeoutMs = waitTimeoutMs, signal } = options
+    this.#control.watch()
+    await this.#within(Number.POSITIVE_INFINITY, undefined, this.#publisher.flush({ timeoutMs, signal }), 'The flush')
+  }
+
+  /** Bounds a wait for the broker; when it was too long, the error says why the link is down, if it is. */
+  async #within(timeoutMs: number, signal: AbortSignal | undefined, wait: Promise<void>, what: string): Promise<void> {
+    try {
+      await bounded(wait, { timeoutMs, signal }, this.clock)
+    } catch (error) {
+      const cause = this.#feed.linkError
+      if (!(error instanceof SignalboxError) || error.code !== 'TIMEOUT' || cause === undefined) throw error
+      throw socketError('TIMEOUT', `${what} in time, for there is no connection: ${cause.message}`, { cause })
+    }
+  }
+
   #finish(error: Error | undefined): void {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#publisher.close(error ?? socketError('CLOSED'))
-    for (const subscription of this.#subscriptions) subscription.fail(error)
-    this.#places.clear()
+    for (const [subscription, restorer] of this.#restorers) {
+      restorer.end(error ?? socketError('CLOSED'))
+      subscription.fail(error)
+    }
+    this.#restorers.clear()
     this.#draining.clear()
     this.#feed.tell(error ? { type: 'closed', error } : { type: 'closed' })
     this.#feed.end()

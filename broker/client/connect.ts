@@ -1,41 +1,69 @@
 /**
  * Connects to a broker elsewhere.
  *
- * Floor 11.
+ * Floor 13.
  */
-
+import { traced } from '#base/caller'
+import { deferred } from '#base/deferred'
+import { SignalboxError, socketError } from '#base/errors'
 import { newId } from '#base/identifier'
-import { defined } from '#base/verify'
-import { Link, linkDefaults } from '#socket/client'
+import { defined, invalid } from '#base/verify'
+import { Link, type LinkOptions, linkDefaults } from '#socket/client'
 import { brokerChannel } from '../shared/broker-channel.ts'
 import { Client, type ClientSettings } from './client.ts'
 import { type ClientOptions, verifyClientOptions } from './options.ts'
 import { StatusFeed } from './status.ts'
 
+/** Milliseconds between two tries of `waitForBroker`. */
+const againMs = 500
+
 /** The client's settings, from its options and the defaults. */
 export function clientSettings(options: ClientOptions): ClientSettings {
-  return { ...linkDefaults, producerId: newId(), channel: brokerChannel, ...defined(options) }
+  const { waitForBroker: _waitForBroker, ...own } = options
+  return { ...linkDefaults, producerId: newId(), channel: brokerChannel, ...defined(own) } as ClientSettings
 }
 
 /**
  * Connects to the broker at `tcp://host:port`, `tls://host:port` or `unix:/path`. Rejects with CONNECT_FAILED when
- * there is no server, with TIMEOUT when the server has no broker, with UNAUTHENTICATED or INVALID_OPTION.
+ * there is no server, with TIMEOUT when the server has no broker, with UNAUTHENTICATED or INVALID_OPTION. With
+ * `waitForBroker` it resolves when there is one, and until then tries again.
  */
-export async function connect(url: string, options: ClientOptions = {}): Promise<Client> {
+export function connect(url: string, options: ClientOptions = {}): Promise<Client> {
+  return traced(connect, () => connected(url, options))
+}
+
+async function connected(url: string, options: ClientOptions): Promise<Client> {
+  if (typeof url !== 'string') throw invalid('connect', 'url', "an address such as 'tcp://127.0.0.1:9090'", url)
   verifyClientOptions(options)
-  const { producerId: _producerId, channel: _channel, ...linkOptions } = options
+  const { producerId: _producerId, channel: _channel, waitForBroker, ...linkOptions } = options
   const feed = new StatusFeed()
-  const link = await Link.connect(url, {
-    ...linkOptions,
-    // 'closed' is told by the client, when everything of it has settled.
-    observe: (event) => event.type !== 'closed' && feed.tell(event),
-  })
-  const client = new Client(link, clientSettings(options), feed)
+  const given = defined({ ...linkOptions, observe: feed.tellOfLink.bind(feed) }) as LinkOptions
+  const settings = clientSettings(options)
+  const link = await (waitForBroker ? persistentLink(url, given) : Link.connect(url, given))
+  const client = new Client(link, settings, feed)
   try {
-    await client.greet()
+    await client.greet(waitForBroker ? Number.POSITIVE_INFINITY : settings.connectTimeoutMs, options.signal)
   } catch (error) {
     await client.close()
     throw error
   }
   return client
+}
+
+/** Connects however long it takes, unless the same would happen again. */
+async function persistentLink(url: string, options: LinkOptions): Promise<Link> {
+  const { signal, clock = linkDefaults.clock } = options
+  for (;;) {
+    try {
+      return await Link.connect(url, options)
+    } catch (error) {
+      if (!(error instanceof SignalboxError) || !error.retryable) throw error
+    }
+    const passed = deferred<void>()
+    const stop = clock.after(againMs, passed.resolve, true)
+    signal?.addEventListener('abort', () => passed.resolve(), { once: true })
+    await passed.promise
+    stop()
+    if (signal?.aborted) throw socketError('ABORTED', undefined, { cause: signal.reason })
+  }
 }

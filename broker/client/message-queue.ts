@@ -8,8 +8,9 @@
 import { Fifo } from '#base/fifo'
 import { brokerError } from '../shared/errors.ts'
 import type { TopicGap } from '../shared/gap.ts'
-import type { Message, ReceivedBatch } from './message.ts'
+import type { Message } from './message.ts'
 import type { Overflow } from './options.ts'
+import type { ReceivedBatch } from './received-batch.ts'
 
 export class MessageQueue {
   /** Messages waiting. */

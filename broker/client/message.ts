@@ -1,12 +1,11 @@
 /**
- * A message as the application sees it, and the received batch that it is a view of.
+ * A message as the application sees it: a place in a received batch.
  *
- * Floor 6. Nothing is decoded before it is touched: a message is a place in its batch.
+ * Floor 5. Nothing is decoded before it is touched.
  */
 import { readU32, slice } from '#base/bytes'
-import { type BatchHeader, nextRecord, RecordFlag, recordHeaderBytes } from '../shared/batch.ts'
+import { type BatchHeader, RecordFlag } from '../shared/batch.ts'
 import { decodeValue } from '../shared/codec.ts'
-import { brokerError } from '../shared/errors.ts'
 
 export type Headers = Readonly<Record<string, string>>
 
@@ -18,12 +17,25 @@ export interface Attributes {
   readonly replyTo?: string
 }
 
-const noAttributes: Attributes = {}
+/** The batch that a message is a place in. */
+export interface MessageSource {
+  readonly header: BatchHeader
+  readonly topic: string
+  readonly producerId: string
+  readonly sender: string
+  /** Whether others in this program may read the same bytes. */
+  readonly isShared: boolean
+  attributes(at: number): Attributes
+}
+
 const noHeaders: Headers = Object.freeze({})
 
-/** A message. Payload and data are views of received bytes: copy what is kept for long. */
+/**
+ * A message. Payload and data are views of received bytes: copy what is kept for long. (Of a client in the broker's own
+ * program they are copies, for there the bytes are shared.)
+ */
 export class Message<T = unknown> {
-  readonly #batch: ReceivedBatch
+  readonly #batch: MessageSource
   readonly #index: number
   readonly #at: number
   readonly #end: number
@@ -32,7 +44,7 @@ export class Message<T = unknown> {
   #isDecoded = false
 
   /** @internal Made by a received batch. */
-  constructor(batch: ReceivedBatch, index: number, at: number, end: number) {
+  constructor(batch: MessageSource, index: number, at: number, end: number) {
     this.#batch = batch
     this.#index = index
     this.#at = at
@@ -54,7 +66,7 @@ export class Message<T = unknown> {
     return this.#batch.header.position + this.#index
   }
 
-  /** Which life of the broker `seq` and `position` belong to; another epoch means that they began again. */
+  /** Which life of its topic `seq` belongs to; another epoch means that it began again. 0 where nothing is counted. */
   get epoch(): number {
     return this.#batch.header.epoch
   }
@@ -89,7 +101,8 @@ export class Message<T = unknown> {
   /** The bytes as they travelled: what was published if that was a `Uint8Array`, else msgpack. */
   get payload(): Uint8Array {
     const { bytes } = this.#batch.header
-    return slice(bytes, this.#end - readU32(bytes, this.#at), this.#end)
+    const view = slice(bytes, this.#end - readU32(bytes, this.#at), this.#end)
+    return this.#batch.isShared ? view.slice() : view
   }
 
   /** The value that was published; bytes stay bytes. Throws INVALID_DATA when the payload cannot be decoded. */
@@ -116,96 +129,4 @@ export class Message<T = unknown> {
     this.#attributes ??= this.#batch.attributes(this.#at)
     return this.#attributes
   }
-}
-
-/** What batches came in together: their credit goes back when the application is done with all of them. */
-export interface ReceivedParcel {
-  /** Batches that the application is not done with. */
-  batches: number
-  release(): void
-}
-
-/** A batch on its way through a subscription's queue, with a cursor. */
-export class ReceivedBatch {
-  readonly header: BatchHeader
-  readonly topic: string
-  readonly #parcel: ReceivedParcel
-  #index = 0
-  #at: number
-  #count: number
-  #producerId: string | undefined
-  #sender: string | undefined
-
-  constructor(header: BatchHeader, topic: string, parcel: ReceivedParcel) {
-    this.header = header
-    this.topic = topic
-    this.#parcel = parcel
-    parcel.batches++
-    this.#at = header.recordsAt
-    this.#count = header.count
-  }
-
-  /** The application is done with it. */
-  release(): void {
-    this.#parcel.batches--
-    if (this.#parcel.batches === 0) this.#parcel.release()
-  }
-
-  /** Messages not yet taken. */
-  get left(): number {
-    return this.#count - this.#index
-  }
-
-  /** The sequence of the next message. */
-  get nextSeq(): number {
-    return this.header.seq + this.#index
-  }
-
-  get producerId(): string {
-    this.#producerId ??= this.header.producerId
-    return this.#producerId
-  }
-
-  get sender(): string {
-    this.#sender ??= this.header.sender
-    return this.#sender
-  }
-
-  /** The next message; `left` says that there is one. Throws INVALID_BATCH, and the rest of the batch is lost. */
-  next(): Message {
-    const at = this.#at
-    this.#at = nextRecord(this.header.bytes, at, this.header.end)
-    return new Message(this, this.#index++, at, this.#at)
-  }
-
-  /** Drops the next `count` messages. */
-  skip(count: number): void {
-    for (let i = 0; i < count; i++) this.#at = nextRecord(this.header.bytes, this.#at, this.header.end)
-    this.#index += count
-  }
-
-  /** Drops the last `count` messages. */
-  cut(count: number): void {
-    this.#count -= count
-  }
-
-  attributes(at: number): Attributes {
-    const { bytes } = this.header
-    if (((bytes[at + 4] as number) & RecordFlag.ATTRIBUTES) === 0) return noAttributes
-    const start = at + recordHeaderBytes + 4
-    const value = decodeValue(slice(bytes, start, start + readU32(bytes, at + recordHeaderBytes)))
-    if (!isAttributes(value)) throw brokerError('INVALID_DATA', 'The attributes of a message are none.')
-    return value
-  }
-}
-
-function isAttributes(value: unknown): value is Attributes {
-  if (typeof value !== 'object' || value === null) return false
-  const { id, headers = {}, correlationId, replyTo } = value as Record<string, unknown>
-  if (typeof headers !== 'object' || headers === null) return false
-  return [id, correlationId, replyTo, ...Object.values(headers)].every(isTextIfAny)
-}
-
-function isTextIfAny(value: unknown): boolean {
-  return value === undefined || typeof value === 'string'
 }

@@ -1,43 +1,34 @@
 /**
  * A subscription: an async-iterable queue of messages, which its client restores after every outage.
  *
- * Floor 9. States: open -> (draining ->) over. `break`, `close()`, `await using` and its signal end the loop normally;
- * what broke it is thrown from the loop, after what was queued.
+ * Floor 10. The public face; receiver.ts is what receives. States: open -> (draining ->) over. `break`, `close()`,
+ * `await using` and its signal end the loop normally; what broke it is thrown from the loop, after what was queued.
  */
-import type { Clock } from '#base/clock'
 import { type Deferred, deferred, handled } from '#base/deferred'
-import type { Request } from '#socket/client'
-import { BatchHeader } from '../shared/batch.ts'
-import { decodeGaps, type Gap, type TopicGap, WireKind } from '../shared/gap.ts'
-import type { NameCache } from '../shared/name-cache.ts'
-import type { SubscribeReply } from '../shared/replies.ts'
-import type { Resume } from '../shared/requests.ts'
-import { type Message, ReceivedBatch, type ReceivedParcel } from './message.ts'
-import { MessageQueue } from './message-queue.ts'
+import { socketError } from '#base/errors'
+import { invalid, isInteger } from '#base/verify'
+import type { Gap } from '../shared/gap.ts'
+import type { Message } from './message.ts'
 import {
   type Delivery,
   type RunOptions,
-  type SubscribeOptions,
-  subscribeDefaults,
+  type SubscribeSettings,
   verifyRun,
   verifyWait,
   type WaitOptions,
   waitTimeoutMs,
 } from './options.ts'
-import { Progress } from './progress.ts'
-import type { Status } from './status.ts'
+import { Receiver, type ReceiverOwner } from './receiver.ts'
 
 /** What a subscription needs of its client. */
-export interface SubscriptionOwner {
-  readonly clock: Clock
-  readonly names: NameCache
-  readonly producerId: string
+export interface SubscriptionOwner extends ReceiverOwner {
+  /** Whether anybody listens to the status. */
+  readonly isHeard: boolean
   /**
    * Tells the broker that nothing more is wanted; resolves when it knows, or cannot be told. With `drainMs` what the
    * broker holds comes first, as far as that takes no longer.
    */
   leave(subscription: Subscription, drainMs: number): Promise<void>
-  tell(status: Status): void
 }
 
 /** Messages that one step of `batches()` gives at most. */
@@ -48,50 +39,79 @@ const done: IteratorReturnResult<undefined> = { value: undefined, done: true }
 export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, AsyncDisposable {
   /** What was subscribed to. */
   readonly pattern: string
-  /** Messages that have arrived. */
-  received = 0
-  /** Messages that were dropped, here or at the broker. Every one of them is in a gap. */
-  dropped = 0
-  /** Gaps: runs of messages of one topic that were dropped or missed. */
-  gaps = 0
-  /** The latest gap. */
-  lastGap: Gap | undefined
-  /** Whether nothing was missed in the latest interruption; true before any. */
-  recovered = true
-  /** Messages whose handler in `run` threw. */
-  handlerErrors = 0
-  /** @internal */ readonly options: SubscribeOptions
+  /** @internal */ readonly settings: SubscribeSettings
+  /** @internal */ readonly receiver: Receiver
   readonly #owner: SubscriptionOwner
-  readonly #queue: MessageQueue
-  readonly #seen = new Progress()
   readonly #waiting: Deferred<void>[] = []
-  /** What comes before the answer of the broker, which says what is missing before that. */
-  #early: Request[] | undefined = []
   readonly #onAbort = (): void => void this.close()
-  #enforcing = false
+  #handlerErrors = 0
+  /** Bodies of loops and handlers that run: messages that were given out and are being worked on. */
+  #busy = 0
   #state: 'open' | 'draining' | 'over' = 'open'
   #failure: Error | undefined
+  #wasLeft = false
+  #hasWarned = false
   #draining: Promise<void> | undefined
   #drained: Deferred<void> | undefined
 
   /** @internal Use `client.subscribe`. */
-  constructor(pattern: string, options: SubscribeOptions, owner: SubscriptionOwner) {
+  constructor(pattern: string, settings: SubscribeSettings, owner: SubscriptionOwner) {
     this.pattern = pattern
-    this.options = options
+    this.settings = settings
     this.#owner = owner
-    const { buffer, overflow } = { ...subscribeDefaults, ...options }
-    this.#queue = new MessageQueue(buffer, overflow, (gap, error) => this.#lost(gap, error))
-    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+    this.receiver = new Receiver({ ...settings, pattern }, owner, {
+      arrived: () => this.#wake(),
+      overflowed: (error) => {
+        this.#finish(error)
+        void handled(this.#owner.leave(this as Subscription, 0))
+      },
+    })
+    settings.signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
   /** How surely messages arrive here. */
   get delivery(): Delivery {
-    return this.options.delivery ?? subscribeDefaults.delivery
+    return this.settings.delivery
+  }
+
+  /** Messages that have arrived. */
+  get received(): number {
+    return this.receiver.received
+  }
+
+  /** Messages that were dropped, here or at the broker. Every one of them is in a gap. */
+  get dropped(): number {
+    return this.receiver.dropped
+  }
+
+  /** Gaps: runs of messages of one topic that were dropped or missed. */
+  get gaps(): number {
+    return this.receiver.gaps
+  }
+
+  /** The latest gap. */
+  get lastGap(): Gap | undefined {
+    return this.receiver.lastGap
+  }
+
+  /** Whether nothing was missed in the latest interruption; before any, whether what `from` asked for was there. */
+  get recovered(): boolean {
+    return this.receiver.recovered
+  }
+
+  /** What the broker holds for it without credit: what was asked for, or the most that the broker allows. */
+  get limit(): { readonly messages: number; readonly bytes: number } {
+    return this.receiver.limit
+  }
+
+  /** Messages whose handler in `run` threw. */
+  get handlerErrors(): number {
+    return this.#handlerErrors
   }
 
   /** Messages that wait for the application. */
   get pending(): number {
-    return this.#queue.length
+    return this.receiver.length
   }
 
   /** Whether it has ended. */
@@ -99,62 +119,62 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
     return this.#state === 'over'
   }
 
-  /** One message per step. Leaving the loop closes the subscription. Two loops share the messages. */
-  [Symbol.asyncIterator](): AsyncIterator<Message<T>, undefined> {
-    return {
-      next: () => this.#next(),
-      return: async () => {
-        await this.close()
-        return done
-      },
-    }
+  /**
+   * One message per step. Leaving the loop closes the subscription; a loop begun after that throws CLOSED. Two loops
+   * share the messages.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Message<T>, undefined> {
+    return this.#loop(() => this.receiver.next() as Message<T> | undefined)
   }
 
   /**
    * What is waiting per step, up to 1 024 messages, as an array: for the highest rates. Leaving the loop closes the
    * subscription.
    */
-  batches(): AsyncIterable<Message<T>[]> & AsyncIterator<Message<T>[], undefined> {
-    return {
-      next: async () => {
-        for (;;) {
-          const value = this.#queue.takeMany(maxMany) as Message<T>[]
-          this.#taken()
-          if (value.length > 0) return { value, done: false }
-          if (!(await this.#more())) return done
-        }
-      },
-      return: async () => {
-        await this.close()
-        return done
-      },
-      [Symbol.asyncIterator]() {
-        return this
-      },
+  batches(): AsyncIterableIterator<Message<T>[], undefined> {
+    return this.#loop(() => {
+      const messages = this.receiver.nextMany(maxMany) as Message<T>[]
+      return messages.length > 0 ? messages : undefined
+    })
+  }
+
+  /** The next `count` messages, fewer if it ends before; the subscription stays open. Rejects with what broke it. */
+  async take(count: number): Promise<Message<T>[]> {
+    if (!isInteger(0).test(count)) throw invalid('take', 'count', 'a whole number from 0', count)
+    const messages: Message<T>[] = []
+    while (messages.length < count) {
+      const message = this.receiver.next()
+      if (message) messages.push(message as Message<T>)
+      else if (!(await this.#more(messages.length > 0))) break
     }
+    this.#checkDrained()
+    return messages
   }
 
   /**
-   * Calls `handler` with every message, `concurrency` at once, until the subscription is closed. A throw is counted
-   * in `handlerErrors`, told as status 'error', and the next message follows.
+   * Calls `handler` with every message, `concurrency` at once, until the subscription is closed. A throw is counted in
+   * `handlerErrors`, told to `onError` and as status 'error', and the next message follows; where nobody listens to
+   * either, the first one is printed as a warning.
    */
   async run(handler: (message: Message<T>) => unknown, options: RunOptions = {}): Promise<void> {
     verifyRun(handler, options)
-    const workers = Array.from({ length: options.concurrency ?? 1 }, () => this.#work(handler))
-    await Promise.all(workers)
+    const { concurrency = 1, onError } = options
+    const failed = (error: unknown, message: Message<T>): void => this.#handlerFailed(error, message, onError)
+    await Promise.all(Array.from({ length: concurrency }, () => this.#work(handler, failed)))
   }
 
   /** Ends it: the loop stops at once, what is queued is dropped. Never rejects. */
   async close(): Promise<void> {
     if (this.#state === 'over') return
     this.#finish(undefined)
-    this.#queue.clear()
+    this.receiver.clear()
     await this.#owner.leave(this as Subscription, 0)
   }
 
   /**
-   * Takes nothing new, lets the loop finish what is queued here and at the broker (for `timeoutMs` at most, default
-   * 5 000), then closes.
+   * Takes nothing new, lets loops and handlers finish what is queued here and at the broker and what they are at (for
+   * `timeoutMs` at most, default 5 000), then closes. The body of a loop is done when it asks for the next message, so
+   * do not await this in the loop itself.
    */
   async drain(options: Pick<WaitOptions, 'timeoutMs'> = {}): Promise<void> {
     verifyWait('drain', options)
@@ -166,117 +186,56 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
     await this.close()
   }
 
-  /** @internal What the broker sent. */
-  take(request: Request): undefined {
-    request.hold()
-    if (this.#early) this.#early.push(request)
-    else this.#take(request)
-  }
-
-  /** @internal The broker has it (again). */
-  begun(reply: SubscribeReply, isRestored: boolean): void {
-    this.#seen.begin(reply)
-    for (const gap of reply.gaps) this.#missed(gap)
-    if (isRestored) this.recovered = reply.recovered
-    if (isRestored && reply.recovered) this.#owner.tell({ type: 'recovered', pattern: this.pattern })
-    const early = this.#early ?? []
-    this.#early = undefined
-    for (const request of early) this.#take(request)
-  }
-
-  /** @internal What to ask for after an interruption. What comes from now on waits for the answer. */
-  resume(): Resume {
-    this.#early = []
-    return this.#seen.resume()
-  }
-
   /** @internal It cannot go on: the loop throws, after what is queued. */
   fail(error: Error | undefined): void {
     this.#finish(error)
   }
 
-  #take(request: Request): void {
-    const bytes = request.payload
-    const parcel: ReceivedParcel = { batches: 1, release: () => request.release() }
-    try {
-      if (bytes[0] === WireKind.BATCH) this.#takeParcel(bytes, parcel)
-      else if (bytes[0] === WireKind.GAPS) this.#overrun(decodeGaps(bytes))
-    } catch (error) {
-      this.#owner.tell({ type: 'error', pattern: this.pattern, error: error as Error })
+  /** An iterator over what `takeNow` gives. A step is worked on until the next one is asked for. */
+  #loop<V>(takeNow: () => V | undefined): AsyncIterableIterator<V, undefined> {
+    let [steps, isNew] = [0, true]
+    const give = (value: V): IteratorYieldResult<V> => {
+      steps++
+      this.#busy++
+      return { value, done: false }
     }
-    parcel.batches--
-    if (parcel.batches === 0) parcel.release()
-  }
-
-  #takeParcel(bytes: Uint8Array, parcel: ReceivedParcel): void {
-    if (this.#state === 'over') return
-    try {
-      for (let at = 0; at < bytes.length; ) at = this.#takeBatch(bytes, at, parcel)
-    } finally {
-      this.#wake()
-      if (this.options.overflow !== undefined && this.options.overflow !== 'block') this.#enforceLater()
+    const stepDone = (count: number): void => {
+      steps -= count
+      this.#busy -= count
+      if (this.#drained) this.#checkDrained()
     }
-  }
-
-  #takeBatch(bytes: Uint8Array, at: number, parcel: ReceivedParcel): number {
-    const header = new BatchHeader(bytes, at)
-    const topic = this.#owner.names.get(bytes, header.topicAt, header.topicEnd)
-    const { seq, position } = header
-    const last = header.count - 1
-    const gap = this.#seen.saw(topic, seq, seq + last, position + last, header.epoch)
-    if (this.options.noEcho) {
-      // What this client published leaves a hole in the sequence. A history has it all the same.
-      if (header.producerId === this.#owner.producerId) return header.end
-    } else if (gap) this.#lost(gap)
-    this.received += header.count
-    this.#queue.push(new ReceivedBatch(header, topic, parcel))
-    return header.end
-  }
-
-  /**
-   * After the turn: a loop that is ready has taken what it can by then. After the one after it, to be exact, for what
-   * comes from this very process comes at the end of a turn, before any loop has gone on.
-   */
-  #enforceLater(): void {
-    if (this.#enforcing) return
-    this.#enforcing = true
-    const { clock } = this.#owner
-    clock.turn(() => clock.turn(() => this.#enforce()))
-  }
-
-  #enforce(): void {
-    this.#enforcing = false
-    try {
-      this.#queue.enforce()
-    } catch (error) {
-      this.#finish(error as Error)
-      void handled(this.#owner.leave(this as Subscription, 0))
-    }
-  }
-
-  #next(): Promise<IteratorResult<Message<T>, undefined>> {
-    const message = this.#queue.take()
-    if (message === undefined) return this.#nextLater()
-    if (this.#state !== 'open') this.#taken()
-    return Promise.resolve({ value: message as Message<T>, done: false })
-  }
-
-  async #nextLater(): Promise<IteratorResult<Message<T>, undefined>> {
-    for (;;) {
-      const message = this.#queue.take()
-      if (message) {
-        this.#taken()
-        return { value: message as Message<T>, done: false }
+    const later = async (): Promise<IteratorResult<V, undefined>> => {
+      while (await this.#more()) {
+        const value = takeNow()
+        if (value !== undefined) return give(value)
       }
-      if (!(await this.#more())) return done
+      return done
+    }
+    return {
+      next: () => {
+        if (steps > 0) stepDone(1)
+        if (isNew && this.#wasLeft) return Promise.reject(leftError())
+        isNew = false
+        const value = takeNow()
+        return value === undefined ? later() : Promise.resolve(give(value))
+      },
+      return: async () => {
+        stepDone(steps)
+        if (this.#state !== 'over') this.#wasLeft = true
+        await this.close()
+        return done
+      },
+      [Symbol.asyncIterator]() {
+        return this
+      },
     }
   }
 
-  /** Waits for messages. False when none will come; throws what broke the subscription. */
-  async #more(): Promise<boolean> {
-    if (this.#queue.length > 0) return true
+  /** Waits for messages. False when none will come; throws what broke the subscription, unless `quiet`. */
+  async #more(quiet = false): Promise<boolean> {
+    if (this.receiver.length > 0) return true
     if (this.#state === 'over') {
-      if (this.#failure) throw this.#failure
+      if (this.#failure && !quiet) throw this.#failure
       return false
     }
     const waiting = deferred<void>()
@@ -285,45 +244,52 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
     return true
   }
 
-  async #work(handler: (message: Message<T>) => unknown): Promise<void> {
+  async #work(
+    handler: (message: Message<T>) => unknown,
+    failed: (error: unknown, message: Message<T>) => void,
+  ): Promise<void> {
     for (;;) {
-      const { value: message, done: isDone } = await this.#next()
-      if (isDone) return
+      const message = this.receiver.next() as Message<T> | undefined
+      if (message === undefined) {
+        if (await this.#more()) continue
+        return
+      }
+      this.#busy++
       try {
         const result = handler(message)
         if (result instanceof Promise) await result
       } catch (error) {
-        this.handlerErrors++
-        this.#owner.tell({ type: 'error', pattern: this.pattern, error: error as Error })
+        failed(error, message)
       }
+      this.#busy--
+      if (this.#drained) this.#checkDrained()
     }
   }
 
-  #taken(): void {
-    if (this.#queue.length === 0) this.#drained?.resolve()
+  #handlerFailed(error: unknown, message: Message<T>, onError: RunOptions['onError']): void {
+    this.#handlerErrors++
+    let thrown = error
+    try {
+      onError?.(error, message)
+    } catch (worse) {
+      thrown = worse
+    }
+    const { pattern } = this
+    if (onError === undefined && !this.#owner.isHeard && !this.#hasWarned) {
+      this.#hasWarned = true
+      const what = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+      const advice = 'Give `run` an onError, or listen to client.status(); this is printed once.'
+      globalThis.process?.emitWarning(`A handler of the subscription to '${pattern}' threw: ${what}\n${advice}`)
+    }
+    this.#owner.tell({ type: 'error', pattern, error: thrown as Error })
+  }
+
+  #checkDrained(): void {
+    if (this.receiver.length === 0 && this.#busy === 0) this.#drained?.resolve()
   }
 
   #wake(): void {
     for (const waiting of this.#waiting.splice(0)) waiting.resolve()
-  }
-
-  /** The broker has dropped what this subscription did not take in time. */
-  #overrun(gaps: readonly TopicGap[]): void {
-    this.#owner.tell({ type: 'slow', pattern: this.pattern })
-    for (const gap of gaps) this.#missed(gap)
-  }
-
-  #missed(gap: TopicGap): void {
-    this.#seen.missed(gap)
-    this.#lost(gap)
-  }
-
-  #lost({ topic, first, last }: TopicGap, error?: Error): void {
-    const gap: Gap = { topic, first, last }
-    this.gaps++
-    this.dropped += gap.last - gap.first + 1
-    this.lastGap = gap
-    this.#owner.tell({ type: 'gap', pattern: this.pattern, gap, ...(error && { error }) })
   }
 
   async #drain(timeoutMs: number): Promise<void> {
@@ -334,7 +300,8 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
       await this.#owner.leave(this as Subscription, timeoutMs)
       // Only now nothing more comes: before, the queue may have been empty any number of times.
       this.#drained = deferred()
-      if (this.#queue.length > 0 && !this.isClosed) await Promise.race([this.#drained.promise, late.promise])
+      this.#checkDrained()
+      if (!this.isClosed) await Promise.race([this.#drained.promise, late.promise])
       stop()
     }
     await this.close()
@@ -344,8 +311,16 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
     if (this.#state === 'over') return
     this.#state = 'over'
     this.#failure = error
-    this.options.signal?.removeEventListener('abort', this.#onAbort)
+    this.settings.signal?.removeEventListener('abort', this.#onAbort)
+    this.receiver.end()
     this.#drained?.resolve()
     this.#wake()
   }
+}
+
+function leftError(): Error {
+  return socketError(
+    'CLOSED',
+    'The subscription was closed when a loop over it was left. `take(n)` reads some messages and leaves it open.',
+  )
 }

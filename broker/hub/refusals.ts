@@ -1,7 +1,7 @@
 /**
  * What clients sent one way and was refused, until they are told. [BROKER 3.9]
  *
- * Floor 6. A client asks once, and is answered in the turn after something of it was refused. What comes meanwhile is
+ * Floor 7. A client asks once, and is answered in the turn after something of it was refused. What comes meanwhile is
  * joined by topic and code, and beyond a few entries by code alone. Clients that do not ask cost little: only the latest
  * are remembered.
  */

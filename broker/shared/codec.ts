@@ -1,22 +1,51 @@
 /**
  * Values to bytes and back: msgpack.
  *
- * Floor 1, pure. A `Uint8Array` is never encoded, it travels as it is (see batch.ts).
+ * Floor 2, pure. A `Uint8Array` is never encoded, it travels as it is (see batch.ts).
  */
-import { Decoder, Encoder } from '@msgpack/msgpack'
+import { Decoder, Encoder, EXT_TIMESTAMP, ExtData, ExtensionCodec, encodeTimestampExtension } from '@msgpack/msgpack'
 import { brokerError } from './errors.ts'
 import { isWhole } from './msgpack-shape.ts'
+import { isPlain, plainOf } from './plain-value.ts'
 
-const encoder = new Encoder()
+/** Thrown out of the encoder at the first thing that it would carry as something else. One for all; nobody sees it. */
+const notPlain = new Error('not plain')
+
+/** The encoder asks about everything that is no text, number or boolean: here it is judged, at the cost of a look. */
+const judge = {
+  tryToEncode(value: unknown): ExtData | null {
+    if (isPlain(value) || value instanceof Uint8Array) return null
+    const time = value instanceof Date && !Number.isNaN(value.getTime()) ? encodeTimestampExtension(value) : null
+    if (time === null) throw notPlain
+    return new ExtData(EXT_TIMESTAMP, time)
+  },
+  decode: (data: Uint8Array, type: number, context: undefined): unknown =>
+    ExtensionCodec.defaultCodec.decode(data, type, context),
+}
+
+const encoder = new Encoder({ ignoreUndefined: true, extensionCodec: judge })
 const decoder = new Decoder()
 
-/** Encodes a value. The result is valid until the next call. Throws INVALID_DATA for what msgpack cannot carry. */
+/**
+ * Encodes a value. The result is valid until the next call. Throws INVALID_DATA, with the path of what msgpack cannot
+ * carry.
+ */
 export function encodeShared(value: unknown): Uint8Array {
   try {
     return encoder.encodeSharedRef(value)
   } catch (cause) {
-    throw brokerError('INVALID_DATA', `The value cannot be encoded: ${(cause as Error).message}.`, { cause })
+    if (cause !== notPlain) throw unfit(cause)
   }
+  const plain = plainOf(value)
+  try {
+    return encoder.encodeSharedRef(plain)
+  } catch (cause) {
+    throw unfit(cause)
+  }
+}
+
+function unfit(cause: unknown): Error {
+  return brokerError('INVALID_DATA', `The value cannot be encoded: ${(cause as Error).message}.`, { cause })
 }
 
 /** Encodes a value into bytes of its own. */

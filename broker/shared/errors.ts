@@ -4,7 +4,14 @@
  * Floor 0. Numbers 4xxx on the wire: they concern one broker request and leave the link alone.
  * `docs/errors.md` is kept in step with this table by a test.
  */
-import { type ErrorEntry, type ErrorExtras, errorOf, type SignalboxError } from '#base/errors'
+import {
+  type ErrorEntry,
+  type ErrorExtras,
+  errorOf,
+  type SignalboxError,
+  type SocketErrorCode,
+  socketErrors,
+} from '#base/errors'
 
 export const brokerErrors = {
   INVALID_TOPIC: {
@@ -70,6 +77,12 @@ export const brokerErrors = {
 } as const satisfies Record<string, ErrorEntry>
 
 export type BrokerErrorCode = keyof typeof brokerErrors
+
+/** Every code that Signalbox gives. */
+export type ErrorCode = SocketErrorCode | BrokerErrorCode
+
+/** The whole table: of the socket layer, and of this one. */
+export const errors: Readonly<Record<ErrorCode, ErrorEntry>> = { ...socketErrors, ...brokerErrors }
 
 /** Makes an error of the table. `what` says what happened here; the table's advice is appended. */
 export function brokerError(code: BrokerErrorCode, what?: string, extras?: ErrorExtras): SignalboxError {

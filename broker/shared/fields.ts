@@ -1,7 +1,7 @@
 /**
  * Reads the fields of what was received, and judges each: a wrong one is INVALID_REQUEST, nothing is passed on unread.
  *
- * Floor 2, pure.
+ * Floor 3, pure.
  */
 import { decodeValue } from './codec.ts'
 import { brokerError } from './errors.ts'

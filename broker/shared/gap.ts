@@ -1,7 +1,7 @@
 /**
  * Messages that a subscription did not get, and the notice that tells it so.
  *
- * Floor 3, pure. [BROKER 4.3]
+ * Floor 4, pure. [BROKER 4.3]
  */
 import { batchKind } from './batch.ts'
 import { decodeValue, encodeValue } from './codec.ts'

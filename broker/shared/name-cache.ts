@@ -1,5 +1,5 @@
 /**
- * NameCache as text for names as bytes, so that a topic is decoded once and not with every batch.
+ * Names as text for names as bytes, so that a topic is decoded once and not with every batch.
  *
  * Floor 0, pure. A cache with one place per hash: a name that collides takes the place over, so nobody can make it
  * slow or large by choosing names.

@@ -1,7 +1,7 @@
 /**
  * What a broker answers. Each is one msgpack value, judged by the client that receives it. [BROKER 3]
  *
- * Floor 5, pure.
+ * Floor 6, pure.
  */
 import { decodeValue, encodeValue } from './codec.ts'
 import { brokerError } from './errors.ts'

@@ -1,7 +1,7 @@
 /**
  * What a client asks of a broker. One byte of kind, then a msgpack map. Everything received is judged here. [BROKER 3]
  *
- * Floor 4, pure.
+ * Floor 5, pure.
  */
 import { brokerError } from './errors.ts'
 import { countIfAny, countOf, decodeFields, type Fields, isCount, listOf, textOf } from './fields.ts'

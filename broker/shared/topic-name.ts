@@ -4,7 +4,7 @@
  * Floor 1. Pure. Invariants:
  * - The separator before a segment is part of the name: 'a.b' is not 'a/b', and a pattern has to use the same one.
  * - `matches` and the trie in `matcher.ts` give the same answers; the trie judges its tails with `matchesFrom`.
- * - NameCache are compared code unit by code unit. There is no Unicode normalisation and no case folding: two spellings of
+ * - Names are compared code unit by code unit. There is no Unicode normalisation and no case folding: two spellings of
  *   one accented letter are two names.
  */
 import type { SignalboxError } from '#base/errors'
@@ -24,6 +24,8 @@ const quotedLength = 64
 // Control characters spoil logs; lone surrogates become U+FFFD in UTF-8, so the name would come out as another one; and
 // a TextDecoder swallows a leading U+FEFF, with the same result.
 const forbidden = /[\p{Cc}\p{Cs}\uFEFF]/u
+/** Wildcards of other brokers. As a whole segment of a pattern, each is a mistake that would match next to nothing. */
+const foreign = /^[>#+]$/
 
 /**
  * Returns `name` if it is a topic name: 1 to `maxTopicBytes` bytes of UTF-8 in at most `maxTopicSegments` segments
@@ -41,7 +43,8 @@ export function checkTopic(name: unknown): string {
  * Returns `pattern` if it is one: a topic name in which any segment may be '*' (exactly one segment) and the last may
  * be '**' (any number of them, also none). A topic name is a pattern that matches itself alone.
  *
- * Throws INVALID_PATTERN; also for a RegExp, which this version does not take.
+ * Throws INVALID_PATTERN; also for a RegExp, which this version does not take, and for '>', '#' or '+' as a segment, the
+ * wildcards of other brokers.
  */
 export function checkPattern(pattern: unknown): string {
   if (pattern instanceof RegExp) {
@@ -159,12 +162,19 @@ function checkName(code: BrokerErrorCode, what: string, name: unknown, wildcards
   }
   for (const [i, segment] of segments.entries()) {
     if (segment.trim() === '') throw refuse(code, what, name, `has nothing in segment ${i + 1}`)
+    if (wildcards && foreign.test(segment)) throw refuse(code, what, name, translation(name, segment))
     if (!segment.includes('*')) continue
     if (!wildcards) throw refuse(code, what, name, "has a '*', which only a pattern may have")
     if (segment === '**' && i < segments.length - 1) throw refuse(code, what, name, "has a '**' that is not its end")
     if (segment !== '*' && segment !== '**') throw refuse(code, what, name, "has a '*' that is not a whole segment")
   }
   return name
+}
+
+/** Says how a wildcard of NATS, MQTT or AMQP is written here. */
+function translation(name: string, segment: string): string {
+  const ours = name.replace(/(^|[./])[>#]$/, '$1**').replace(/(?<=^|[./])[+>#](?=$|[./])/g, '*')
+  return `has a '${segment}', which is no wildcard here: Signalbox writes this \`${ours}\``
 }
 
 function refuse(
@@ -180,7 +190,7 @@ function refuse(
 }
 
 /** Counted here because the client half also runs where there is no Buffer. */
-function utf8Length(text: string): number {
+export function utf8Length(text: string): number {
   let bytes = text.length
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)

@@ -61,7 +61,7 @@ describe('the check of options', () => {
 
   it('refuses options that are no object', () => {
     for (const given of [null, undefined, 3, 'port', [], () => 1]) {
-      expect(refusal(given).message).toContain('open takes an object of options.')
+      expect(refusal(given).message).toContain('open: what was given is')
     }
   })
 

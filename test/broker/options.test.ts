@@ -1,10 +1,10 @@
 /** Options: a wrong type and an unknown name are INVALID_OPTION, and the message says what was expected. */
 import { describe, expect, it } from 'vitest'
 import {
+  subscribeSettings,
   verifyClientOptions,
   verifyPublishOptions,
   verifyRun,
-  verifySubscribeOptions,
   verifyWait,
 } from '../../broker/client/options.ts'
 import { splitHubOptions } from '../../broker/hub/options.ts'
@@ -28,7 +28,7 @@ function refuses(verify: (given: never) => unknown, cases: readonly Case[]) {
 }
 
 describe('subscribe', () => {
-  refuses(verifySubscribeOptions, [
+  refuses(subscribeSettings, [
     [{ buffer: 0 }, 'buffer', /is 0; expected a whole number from 1/],
     [{ buffer: '5' }, 'buffer', /is "5"; expected a whole number/],
     [{ buffer: 1.5 }, 'buffer', /whole number/],
@@ -48,13 +48,13 @@ describe('subscribe', () => {
   ])
 
   it('takes everything that is documented', () => {
-    verifySubscribeOptions({})
+    subscribeSettings({})
     for (const from of ['new', 'all', { seq: 0 }, { position: 1 }, { time: 5 }, { last: 3 }] as const) {
-      verifySubscribeOptions({ from })
+      subscribeSettings({ from })
     }
     const { signal } = new AbortController()
     const limit = { messages: 1, bytes: 1 }
-    verifySubscribeOptions({ buffer: 1, overflow: 'error', limit, from: 'all', noEcho: true, signal })
+    subscribeSettings({ buffer: 1, overflow: 'error', limit, from: 'all', noEcho: true, signal })
   })
 })
 

@@ -179,6 +179,7 @@ describe('a client written from the protocol', () => {
         ['t', 3, epoch],
         ['h', 1, epoch],
       ],
+      ...{ limitMessages: 100, limitBytes: 1_000_000 },
     })
     expect(readBatch((await provider.receive())?.payload as Uint8Array)).toMatchObject({
       topic: 'h',

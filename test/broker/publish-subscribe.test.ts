@@ -28,7 +28,7 @@ describe.each(places)('with %s', (_name, open) => {
   it('topics are apart, and a topic is its whole name with its separators', async () => {
     await using place = await open()
     const client = await place.client()
-    const names = ['a', 'a.b', 'a/b', 'A', 'a.b.c', 'b.a', '\u00e9', 'e\u0301', '\u{1f44b}.wave', '$sys', '@me']
+    const names = ['a', 'a.b', 'a/b', 'A', 'a.b.c', 'b.a', '\u00e9', 'e\u0301', '\u{1f44b}.wave', '$inbox.x', '@me']
     const subscriptions = await Promise.all(names.map((name) => client.subscribe(name)))
     for (const name of names) await client.publish(name, name)
     await client.flush()
@@ -48,10 +48,10 @@ describe.each(places)('with %s', (_name, open) => {
       '*': ['a'],
       '**': ['a', 'a.b', 'a.c', 'a/b', 'a.b.c', 'a.b/d'],
       '*.b.*': ['a.b.c'],
-      '$sys.*': ['$sys.x'],
+      '$inbox.*': ['$inbox.x'],
     }
     const subscriptions = await Promise.all(Object.keys(wanted).map((pattern) => client.subscribe(pattern)))
-    for (const name of ['a', 'a.b', 'a.c', 'a/b', 'a.b.c', 'a.b/d', '$sys.x']) await client.publish(name, name)
+    for (const name of ['a', 'a.b', 'a.c', 'a/b', 'a.b.c', 'a.b/d', '$inbox.x']) await client.publish(name, name)
     await client.flush()
     for (const subscription of subscriptions) {
       const expected = wanted[subscription.pattern as keyof typeof wanted]
@@ -254,6 +254,7 @@ describe.each(places)('with %s', (_name, open) => {
       ['INVALID_TOPIC', () => client.publish('a..b', 1)],
       ['INVALID_TOPIC', () => client.publish('a.*', 1)],
       ['INVALID_TOPIC', () => client.publish('x'.repeat(256), 1)],
+      ['FORBIDDEN', () => client.publish('$sys.a', 1)],
       ['INVALID_DATA', () => client.publish('a', () => 1)],
       ['INVALID_DATA', () => client.publish('a', cycle)],
       ['INVALID_OPTION', () => client.publish('a', 1, { headers: { a: 1 } as never })],

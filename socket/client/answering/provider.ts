@@ -36,7 +36,7 @@ import { type Handler, Serving } from './serving.ts'
 export type { Answer, Handler } from './serving.ts'
 
 /** `signal` is the link's here. */
-export type ProviderConnectOptions = LinkOptions & ProviderOptions & Pick<OpenOptions, 'timeoutMs'>
+export type ProviderConnectOptions = LinkOptions & Omit<ProviderOptions, 'observe'> & Pick<OpenOptions, 'timeoutMs'>
 
 export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /** @internal */ readonly open: Open
@@ -46,6 +46,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   refusedMessages = 0
   readonly #session: Session
   readonly #ownsSession: boolean
+  readonly #observe: ProviderOptions['observe']
   readonly #ready = deferred<void>()
   readonly #inbox: Inbox
   readonly #receivers = new Fifo<Deferred<Request | undefined>>()
@@ -71,6 +72,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     this.yields = options.whenTaken === 'close'
     this.#session = session
     this.#ownsSession = ownsSession
+    this.#observe = options.observe
     this.#inbox = new Inbox(session.settings.maxBufferedBytes, session.settings.memory)
     session.add(this)
     void handled(this.#ready.promise)
@@ -234,6 +236,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   attached(stream: Stream): void {
     const { settings } = this.#session
     this.#streams.set(stream, new Answering(stream, settings, this))
+    this.#observe?.(this.#streams.size)
   }
 
   /** @internal */
@@ -313,7 +316,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
 
   /** @internal */
   answered(stream: Stream): void {
-    this.#streams.delete(stream)
+    if (this.#streams.delete(stream)) this.#observe?.(this.#streams.size)
     // What is drained is finished, however much it is: it came within the windows.
     this.#inbox.orphan(stream, this.#drained === undefined)
     this.#checkDrained()

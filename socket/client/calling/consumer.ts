@@ -318,7 +318,7 @@ export class Consumer implements AsyncDisposable {
   /** @internal */
   gone(stream: Stream, error: SignalboxError | undefined): void {
     this.#picker.remove(stream)
-    this.#observe?.(this.#picker.streams.length)
+    this.#observe?.(this.#picker.streams.length, error)
     this.#calls.fail(error ?? socketError('PROVIDER_CLOSED'), stream)
     if (this.#isAlone) this.#backlog?.fail(socketError('NO_PROVIDER'))
   }

@@ -1,9 +1,9 @@
 /** A subscription's queue: every policy drops what it says, names it exactly, and counts what is left. */
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { ReceivedBatch } from '../../../broker/client/message.ts'
 import { MessageQueue } from '../../../broker/client/message-queue.ts'
 import type { Overflow } from '../../../broker/client/options.ts'
+import { ReceivedBatch } from '../../../broker/client/received-batch.ts'
 import { BatchHeader } from '../../../broker/shared/batch.ts'
 import type { Gap } from '../../../broker/shared/gap.ts'
 import { lying, numbered } from '../shared/batches.ts'
@@ -20,7 +20,9 @@ beforeEach(() => {
 
 const queueOf = (buffer: number, overflow: Overflow) =>
   new MessageQueue(buffer, overflow, (gap, error) => {
-    gaps.push(gap)
+    const { topic, first, last, epoch } = gap
+    expect(epoch).toBe(7)
+    gaps.push({ topic, first, last })
     errors.push(error)
   })
 

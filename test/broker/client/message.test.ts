@@ -1,7 +1,7 @@
 /** A message: every field is read from its batch when it is touched, and not before. */
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { ReceivedBatch, type ReceivedParcel } from '../../../broker/client/message.ts'
+import { ReceivedBatch, type ReceivedParcel } from '../../../broker/client/received-batch.ts'
 import { BatchHeader, batchHeaderBytes } from '../../../broker/shared/batch.ts'
 import { type BatchContent, batchOf, numbered } from '../shared/batches.ts'
 

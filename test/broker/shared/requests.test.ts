@@ -2,14 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeValue } from '../../../broker/shared/codec.ts'
-import {
-  type BrokerRequest,
-  decodeGaps,
-  decodeRequest,
-  encodeGaps,
-  encodeRequest,
-  WireKind,
-} from '../../../broker/shared/requests.ts'
+import { decodeGaps, encodeGaps, WireKind } from '../../../broker/shared/gap.ts'
+import { type BrokerRequest, decodeRequest, encodeRequest } from '../../../broker/shared/requests.ts'
 import { join } from './batches.ts'
 
 const subscribe = {
@@ -19,20 +13,22 @@ const subscribe = {
   noEcho: true,
   limitMessages: 5,
   limitBytes: 6,
+  maxMessageBytes: 7,
   from: { last: 3 },
-  resume: { epoch: 7, position: 9, seen: [['a.b', 4]] },
+  resume: { epoch: 7, position: 9, seen: [['a.b', 4, 8]] },
 } as const
 
 const raw = (value: unknown, kind: number = WireKind.REQUEST) => join([new Uint8Array([kind]), encodeValue(value)])
 
 describe('a request [BROKER 3.4]', () => {
   it.each([
-    [{ op: 'hello' }],
+    [{ op: 'hello', producerId: 'me', features: ['acks'] }],
     [{ op: 'flush' }],
-    [{ op: 'stats' }],
+    [{ op: 'watch' }],
     [{ op: 'unsubscribe', channel: 'c', drain: true }],
     [subscribe],
     [{ ...subscribe, from: 'all', resume: null, noEcho: false }],
+    [{ ...subscribe, from: { after: { seq: 5, epoch: 6 } } }],
   ] as const)('%j comes back as it was', (request) => {
     const bytes = encodeRequest(request as BrokerRequest)
     expect([bytes[0], decodeRequest(bytes)]).toEqual([2, request])
@@ -55,10 +51,12 @@ describe('a request [BROKER 3.4]', () => {
     [{ ...subscribe, from: 'old' }],
     [{ ...subscribe, from: { seq: 'one' } }],
     [{ ...subscribe, from: null }],
+    [{ ...subscribe, from: { after: { seq: 5 } } }],
     [{ ...subscribe, resume: 5 }],
     [{ ...subscribe, resume: {} }],
     [{ ...subscribe, resume: { ...subscribe.resume, epoch: null } }],
-    [{ ...subscribe, resume: { ...subscribe.resume, seen: [['a', 'b']] } }],
+    [{ ...subscribe, resume: { ...subscribe.resume, seen: [['a', 'b', 1]] } }],
+    [{ ...subscribe, resume: { ...subscribe.resume, seen: [['a', 1]] } }],
     [{ ...subscribe, resume: { ...subscribe.resume, seen: ['a'] } }],
   ])('%j is refused', (value) => {
     expect(() => decodeRequest(raw(value))).toThrow(expect.objectContaining({ code: 'INVALID_REQUEST' }))
@@ -86,14 +84,14 @@ describe('a request [BROKER 3.4]', () => {
 describe('a notice of gaps [BROKER 4.3]', () => {
   it('comes back as it was', () => {
     const gaps = [
-      { topic: 'a', first: 1, last: 1 },
-      { topic: 'b/c', first: 5, last: 2 ** 50 },
+      { topic: 'a', first: 1, last: 1, epoch: 3 },
+      { topic: 'b/c', first: 5, last: 2 ** 50, epoch: 4 },
     ]
     const bytes = encodeGaps(gaps)
     expect([bytes[0], decodeGaps(bytes)]).toEqual([3, gaps])
   })
 
-  it.each([[7], [['a', 1, 2]], [[[5, 1, 2]]], [[['a', 0.5, 2]]], [[['a', 5, 4]]], [[['a', 1]]], [{}]])(
+  it.each([[7], [['a', 1, 2]], [[[5, 1, 2, 1]]], [[['a', 0.5, 2, 1]]], [[['a', 5, 4, 1]]], [[['a', 1, 2]]], [{}]])(
     '%j is refused',
     (value) => {
       const code = 'INVALID_REQUEST'

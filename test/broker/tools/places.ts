@@ -1,6 +1,7 @@
 /** The three places that a client may have its broker in. What is said of a broker holds in each of them. */
-import { Broker, type BrokerStats, type Client, type ClientOptions, connect, type HubOptions } from 'signalbox'
+import { Broker, type BrokerStats, type Client, type ClientOptions, connect } from 'signalbox'
 import { newId } from '../../../base/identifier.ts'
+import type { HubOptions } from '../../../broker/hub/options.ts'
 import { until } from '../../socket/tools/until.ts'
 import { Child } from './child.ts'
 

@@ -1,5 +1,5 @@
 /** Reading from subscriptions: as many messages as expected, and never more patience than a test has. */
-import type { Client, Message, Status, Subscription } from 'signalbox'
+import type { Client, Gap, Message, Status, Subscription } from 'signalbox'
 import { until } from '../../socket/tools/until.ts'
 
 /** The next `count` messages. The subscription stays open. */
@@ -37,9 +37,15 @@ export class Told {
     return this.events.map(({ type }) => type)
   }
 
+  /** What was told to be missing. */
+  get gaps(): Gap[] {
+    return this.events.flatMap((event) => (event.type === 'gap' ? [event.gap] : []))
+  }
+
   /** The first event of that type; waits for it. */
-  async first(type: Status['type']): Promise<Status> {
-    return await until(`it tells '${type}'`, () => this.events.find((event) => event.type === type))
+  async first<T extends Status['type']>(type: T): Promise<Extract<Status, { type: T }>> {
+    const isIt = (event: Status): event is Extract<Status, { type: T }> => event.type === type
+    return await until(`it tells '${type}'`, () => this.events.find(isIt))
   }
 
   async #listen(client: Client): Promise<void> {

@@ -43,7 +43,7 @@ class Witness {
 
   /** Every sequence of a topic that was received or told as missing. */
   accounted(topic: string): number[] {
-    const gaps = this.told.events.flatMap(({ gap }) => (gap?.topic === topic ? [gap] : []))
+    const gaps = this.told.gaps.filter((gap) => gap.topic === topic)
     const missing = gaps.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => first + i))
     return [...(this.received.get(topic) ?? []), ...missing].sort((a, b) => a - b)
   }
@@ -114,7 +114,7 @@ async function expectAccount(witness: Witness, lasts: ReadonlyMap<string, number
     expect(sequences).toEqual([...sequences].sort((a, b) => a - b))
   }
   expect(positions).toEqual([...positions].sort((a, b) => a - b))
-  const lost = told.events.reduce((sum, { gap }) => sum + (gap ? gap.last - gap.first + 1 : 0), 0)
+  const lost = told.gaps.reduce((sum, { first, last }) => sum + last - first + 1, 0)
   expect([subscription.dropped, subscription.received]).toEqual([lost, positions.length])
 }
 

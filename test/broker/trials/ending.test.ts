@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { connect } from '../../../broker/client/connect.ts'
 import { turns, until } from '../../socket/tools/until.ts'
 import { type Place, places } from '../tools/places.ts'
-import { all, failure, take, takeData } from '../tools/reading.ts'
+import { all, failure, Told, take, takeData } from '../tools/reading.ts'
 
 /** A subscription to 't' with one message, 1, that has arrived and that nobody has read. */
 async function withOneWaiting(place: Place) {
@@ -290,7 +290,7 @@ describe.each(places)('with %s', (_name, open) => {
     await using place = await open()
     const client = await place.client()
     const subscription = await client.subscribe<number>('t')
-    const status = client.status()
+    const told = new Told(client)
     const seen: number[] = []
     const ended = subscription.run(async ({ data }) => {
       seen.push(data)
@@ -300,9 +300,10 @@ describe.each(places)('with %s', (_name, open) => {
     for (let i = 0; i < 10; i++) void client.publish('t', i)
     await until('all are handled', () => seen.length === 10)
     expect([seen, subscription.handlerErrors]).toEqual([[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 2])
-    for (const message of ['at once', 'later']) {
-      expect((await status.next()).value).toMatchObject({ type: 'error', pattern: 't', error: { message } })
-    }
+    await until('both are told', () => told.types.length === 2)
+    expect(told.events).toMatchObject(
+      ['at once', 'later'].map((message) => ({ type: 'error', pattern: 't', error: { message } })),
+    )
     await subscription.close()
     await ended
     expect((await failure(subscription.run('no function' as never))).code).toBe('INVALID_OPTION')

@@ -219,6 +219,7 @@ describe('a client that asks', () => {
         op: 'subscribe',
         from: 'new',
         channel: channelId,
+        maxMessageBytes: 1_000_000,
         resume,
       } as const
       const asking = consumer.send(encodeRequest(request)).catch(() => {})

@@ -1,7 +1,7 @@
 /** What broke: a loop that publishes kept everything else from running, and waited for what came after it. */
 import { Broker } from 'signalbox'
 import { describe, expect, it } from 'vitest'
-import { Publisher } from '../../../broker/client/publisher.ts'
+import { Publisher } from '../../../broker/client/publishing/publisher.ts'
 import { ManualClock } from '../../socket/tools/manual-clock.ts'
 import { turns } from '../../socket/tools/until.ts'
 import { FakeConsumer } from '../hub/delivery/fake-consumer.ts'
@@ -28,7 +28,7 @@ describe('a loop that publishes', () => {
 
   it('goes on as soon as its own message has left, whatever has been published since', async () => {
     const fake = new FakeConsumer(0)
-    const publisher = new Publisher(fake.consumer, settings)
+    const publisher = new Publisher({ ...settings, open: fake.open, refused: () => {} })
     const payload = new Uint8Array(40_000)
     void publisher.publish('a', payload, undefined)
     void publisher.publish('a', payload, undefined)
@@ -46,7 +46,7 @@ describe('a loop that publishes', () => {
 
   it('leaves no rejection behind when the publisher closes, though nobody waits', async () => {
     const fake = new FakeConsumer(0)
-    const publisher = new Publisher(fake.consumer, settings)
+    const publisher = new Publisher({ ...settings, open: fake.open, refused: () => {} })
     for (let i = 0; i < 3; i++) void publisher.publish('a', new Uint8Array(40_000), undefined)
     fake.grant(1)
     await turns(2)

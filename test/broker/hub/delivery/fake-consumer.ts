@@ -20,6 +20,14 @@ export class FakeConsumer {
     return this as unknown as Consumer
   }
 
+  /** For a publisher, which opens its stream by itself. */
+  readonly open = (observe: (brokers: number, error?: Error) => void): Consumer => {
+    this.observe = observe
+    observe(1)
+    return this.consumer
+  }
+  observe: (brokers: number, error?: Error) => void = () => {}
+
   /** None while a large payload is on its way. */
   get credit(): number {
     return this.#leaving ? 0 : this.#credit

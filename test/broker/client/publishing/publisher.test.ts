@@ -1,21 +1,29 @@
 /** The publisher: batches per turn and topic, the order kept over all topics, bounds while there is no credit. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ReceivedBatch } from '../../../broker/client/message.ts'
-import type { PublishOptions } from '../../../broker/client/options.ts'
-import { Publisher, type Receipt } from '../../../broker/client/publisher.ts'
-import { BatchHeader } from '../../../broker/shared/batch.ts'
-import { maxFrameBytes } from '../../../socket/wire/frame.ts'
-import { ManualClock } from '../../socket/tools/manual-clock.ts'
-import { turns } from '../../socket/tools/until.ts'
-import { FakeConsumer } from '../hub/delivery/fake-consumer.ts'
+import type { PublishOptions } from '../../../../broker/client/options.ts'
+import { Publisher } from '../../../../broker/client/publishing/publisher.ts'
+import type { Receipt } from '../../../../broker/client/publishing/receipt.ts'
+import { ReceivedBatch } from '../../../../broker/client/received-batch.ts'
+import { BatchHeader } from '../../../../broker/shared/batch.ts'
+import { maxFrameBytes } from '../../../../socket/wire/frame.ts'
+import { ManualClock } from '../../../socket/tools/manual-clock.ts'
+import { turns } from '../../../socket/tools/until.ts'
+import { FakeConsumer } from '../../hub/delivery/fake-consumer.ts'
 
 function made(credit = Number.POSITIVE_INFINITY, bounds: { maxBufferedBytes?: number; maxMessageBytes?: number } = {}) {
   const fake = new FakeConsumer(credit)
   const { maxBufferedBytes = 1_000_000, maxMessageBytes = 20_000_000 } = bounds
   const names = { producerId: 'me', sender: 'my name' }
   const clock = new ManualClock()
-  const publisher = new Publisher(fake.consumer, { ...names, clock, maxBufferedBytes, maxMessageBytes })
+  const publisher = new Publisher({
+    ...names,
+    clock,
+    maxBufferedBytes,
+    maxMessageBytes,
+    open: fake.open,
+    refused: () => {},
+  })
   const publish = (topic: string, data: unknown, options?: PublishOptions) => publisher.publish(topic, data, options)
   return { fake, publisher, publish, clock }
 }
@@ -133,7 +141,8 @@ describe('a publisher', () => {
     const fake = new FakeConsumer(Number.POSITIVE_INFINITY)
     const long = { producerId: '\u20ac'.repeat(100), sender: '\u20ac'.repeat(200) }
     const bounds = { maxBufferedBytes: 1_000_000, maxMessageBytes: 100_000 }
-    const publisher = new Publisher(fake.consumer, { ...long, clock: new ManualClock(), ...bounds })
+    const settings = { ...long, clock: new ManualClock(), ...bounds, open: fake.open, refused: () => {} }
+    const publisher = new Publisher(settings)
     const topic = `a.${'x'.repeat(253)}`
     let size = 100_000
     for (; size > 0; size--) {

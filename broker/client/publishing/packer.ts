@@ -1,0 +1,216 @@
+/**
+ * Packs messages into record batches, and batches into parcels. [BROKER 2.2]
+ *
+ * Floor 7, pure. Messages to one topic, one after the other, share a batch; another topic begins another, so that
+ * everything keeps the order in which it was published. Batches lie side by side in a slab; a run of them is a parcel.
+ * The bytes of a parcel that is wrapped up are never written to again.
+ */
+import { allocate, copy, encodeText, join, slice, writeU32 } from '#base/bytes'
+import { socketError } from '#base/errors'
+import { Fifo } from '#base/fifo'
+import { maxFrameBytes } from '#socket/client'
+import { BatchHeader, encodeHeading, RecordFlag, recordHeaderBytes, seal } from '../../shared/batch.ts'
+import { checkTopic } from '../../shared/topic-name.ts'
+
+const slabBytes = 256 * 1024
+/** Topics whose encoded names are kept. */
+const maxKnownTopics = 10_000
+
+/** Batches that travel together, and how many messages they carry. */
+export interface Parcel {
+  readonly bytes: Uint8Array
+  readonly count: number
+}
+
+/** A topic's batch header with its names, encoded once. */
+export interface Heading {
+  readonly topic: string
+  readonly bytes: Uint8Array
+}
+
+export class Packer {
+  /** Parcels that were wrapped up and not taken, oldest first. */
+  readonly parcels = new Fifo<Parcel>()
+  /** How many were wrapped up; the open one has this number. */
+  wrapped = 0
+  /** The largest parcel. */
+  maxMessageBytes: number
+  readonly #producerId: string
+  #sender: string
+  readonly #headings = new Map<string, Heading>()
+  #parcelBytes = 0
+  #slab = allocate(0)
+  #at = 0
+  /** Where the open parcel begins, and its messages. */
+  #parcelAt = 0
+  #parcelCount = 0
+  /** The open batch in it: its topic, where it begins, and how many records it has. */
+  #open: Heading | undefined
+  #openAt = 0
+  #count = 0
+  #producerSeq = 0
+
+  constructor(producerId: string, sender: string, maxMessageBytes: number) {
+    this.#producerId = producerId
+    this.#sender = sender
+    this.maxMessageBytes = maxMessageBytes
+  }
+
+  /** Bytes in it that were not taken. */
+  get bytes(): number {
+    return this.#parcelBytes + this.openBytes
+  }
+
+  /** Bytes of the parcel that is open. */
+  get openBytes(): number {
+    return this.#at - this.#parcelAt
+  }
+
+  /** The heading under which a record of that size may go. Throws INVALID_TOPIC, FORBIDDEN, MESSAGE_TOO_LARGE. */
+  admit(topic: string, size: number): Heading {
+    const heading = this.#open?.topic === topic ? this.#open : (this.#headings.get(topic) ?? this.#heading(topic))
+    const limit = this.maxMessageBytes - heading.bytes.length
+    if (size > limit) {
+      const details = { limit, actual: size }
+      const what = `The message takes ${size} bytes; the limit is ${limit}.`
+      throw socketError('MESSAGE_TOO_LARGE', what, { details })
+    }
+    return heading
+  }
+
+  /** Adds a record of `size` bytes. Returns its producer sequence. */
+  append(
+    heading: Heading,
+    payload: Uint8Array,
+    isRaw: boolean,
+    attributes: Uint8Array | undefined,
+    size: number,
+  ): number {
+    if (this.#open !== heading || !this.#fits(size)) this.#begin(heading, size)
+    const slab = this.#slab
+    let at = this.#at
+    writeU32(slab, at, payload.length)
+    slab[at + 4] = (isRaw ? RecordFlag.RAW : 0) | (attributes ? RecordFlag.ATTRIBUTES : 0)
+    at += recordHeaderBytes
+    if (attributes) {
+      writeU32(slab, at, attributes.length)
+      slab.set(attributes, at + 4)
+      at += 4 + attributes.length
+    }
+    copy(slab, at, payload, 0, payload.length)
+    this.#at = at + payload.length
+    this.#count++
+    return this.#producerSeq++
+  }
+
+  /** Ends the open parcel. */
+  wrap(): void {
+    this.#seal()
+    if (this.#at === this.#parcelAt) return
+    const bytes = slice(this.#slab, this.#parcelAt, this.#at)
+    this.#parcelAt = this.#at
+    this.parcels.push({ bytes, count: this.#parcelCount })
+    this.#parcelCount = 0
+    this.#parcelBytes += bytes.length
+    this.wrapped++
+  }
+
+  /** The oldest parcel that was wrapped up. */
+  take(): Parcel | undefined {
+    const parcel = this.parcels.shift()
+    if (parcel) this.#parcelBytes -= parcel.bytes.length
+    return parcel
+  }
+
+  /** Batches carry another name of the sender from now on, also those that wait. */
+  rename(sender: string): void {
+    if (sender === this.#sender) return
+    this.wrap()
+    this.#sender = sender
+    this.#headings.clear()
+    const name = encodeText(sender)
+    for (const { bytes, count } of this.parcels.clear()) {
+      const renamed = withSender(bytes, name)
+      this.#parcelBytes += renamed.length - bytes.length
+      this.parcels.push({ bytes: renamed, count })
+    }
+  }
+
+  clear(): void {
+    this.parcels.clear()
+    this.#parcelBytes = 0
+    this.#open = undefined
+    this.#parcelAt = this.#at
+    this.#parcelCount = 0
+  }
+
+  /** Begins a batch: in the open parcel if it may go there, else in a new one. */
+  #begin(heading: Heading, size: number): void {
+    this.#seal()
+    const needed = heading.bytes.length + size
+    if (!this.#fits(needed)) {
+      this.wrap()
+      if (this.#slab.length - this.#at < needed) {
+        this.#slab = allocate(Math.max(slabBytes, needed))
+        this.#at = 0
+        this.#parcelAt = 0
+      }
+    }
+    this.#open = heading
+    this.#openAt = this.#at
+    copy(this.#slab, this.#at, heading.bytes, 0, heading.bytes.length)
+    this.#at += heading.bytes.length
+  }
+
+  #fits(size: number): boolean {
+    const end = this.#at + size
+    const limit = Math.min(maxFrameBytes, this.maxMessageBytes)
+    return end - this.#parcelAt <= limit && end <= this.#slab.length
+  }
+
+  #heading(topic: string): Heading {
+    checkTopic(topic)
+    // '$...' is the system's, but for the inboxes to which answers go.
+    if (topic.charCodeAt(0) === 0x24 && !topic.startsWith('$inbox.')) {
+      throw socketError('FORBIDDEN', `Only the broker publishes to ${JSON.stringify(topic)}, as to all of '$'.`)
+    }
+    const bytes = encodeHeading(encodeText(topic), encodeText(this.#producerId), encodeText(this.#sender))
+    const heading: Heading = { topic, bytes }
+    if (this.#headings.size >= maxKnownTopics) this.#headings.clear()
+    this.#headings.set(topic, heading)
+    return heading
+  }
+
+  /** Ends the open batch. */
+  #seal(): void {
+    if (this.#open === undefined) return
+    seal(this.#slab, this.#openAt, this.#at, this.#count, this.#producerSeq - this.#count)
+    this.#open = undefined
+    this.#parcelCount += this.#count
+    this.#count = 0
+  }
+}
+
+/** The same batches under another name of their sender. */
+function withSender(parcel: Uint8Array, sender: Uint8Array): Uint8Array {
+  const batches: Uint8Array[] = []
+  for (let at = 0; at < parcel.length; ) {
+    const { topicAt, topicEnd, producerEnd, optionsAt, recordsAt, end, count, producerSeq, flags } = new BatchHeader(
+      parcel,
+      at,
+    )
+    const heading = encodeHeading(slice(parcel, topicAt, topicEnd), slice(parcel, topicEnd, producerEnd), sender)
+    const batch = new Uint8Array(heading.length + end - optionsAt)
+    batch.set(heading)
+    batch.set(slice(parcel, optionsAt, end), heading.length)
+    batch[1] = flags
+    writeU32(batch, 20, recordsAt - optionsAt)
+    seal(batch, 0, batch.length, count, producerSeq)
+    batches.push(batch)
+    at = end
+  }
+  return join(
+    batches,
+    batches.reduce((sum, { length }) => sum + length, 0),
+  )
+}
