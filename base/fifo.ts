@@ -31,9 +31,10 @@ export class Fifo<T> {
     return item
   }
 
-  /** Puts another item in the place of the first. */
-  replaceFirst(item: T): void {
-    this.#items[this.#head] = item
+  /** Puts an item before the first; to be used seldom, for all may have to move. */
+  unshift(item: T): void {
+    if (this.#head === 0) this.#items.unshift(item)
+    else this.#items[--this.#head] = item
   }
 
   /** Calls with every item, first to last. */

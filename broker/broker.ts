@@ -94,7 +94,9 @@ export class Broker implements PubSub {
     const { clock = linkDefaults.clock } = rest
     const server = await Server.listen(rest)
     try {
-      const hub = await Hub.start(server.link({ name: 'broker', windowBytes: publishWindowBytes }), settings, clock)
+      const { maxMessageBytes } = settings
+      const link = server.link({ name: 'broker', windowBytes: publishWindowBytes, maxMessageBytes })
+      const hub = await Hub.start(link, settings, clock)
       return new Broker(server.url, hub, { channel, clock }, server, (link) => server.link(link))
     } catch (error) {
       await server.close()
@@ -112,7 +114,8 @@ export class Broker implements PubSub {
 
   static async #attach(url: string, options: AttachOptions): Promise<Broker> {
     const { hub: settings, rest } = splitHubOptions('Broker.attach', options, linkRules)
-    const link = await Link.connect(url, { name: 'broker', windowBytes: publishWindowBytes, ...rest })
+    const { maxMessageBytes } = settings
+    const link = await Link.connect(url, { name: 'broker', windowBytes: publishWindowBytes, ...rest, maxMessageBytes })
     try {
       const hub = await Hub.start(link, settings, rest.clock ?? linkDefaults.clock)
       // Each client of this broker has a name of its own.

@@ -1,85 +1,73 @@
 /**
- * A topic at the broker: its sequence, and its history if it keeps one.
+ * A topic at the broker: its numbers, what is kept of it, and what a subscription may have missed.
  *
- * Floor 7, pure.
+ * Floor 7, pure. The engine counts; the table of topics (topics.ts) keeps them in the order of use.
  */
-import type { BatchHeader } from '../shared/batch.ts'
 import type { TopicGap } from '../shared/gap.ts'
-import type { From, Resume } from '../shared/requests.ts'
-import type { MemoryLog, StoredBatch } from './engine/memory.ts'
+import type { Retention, TopicRef } from './engine/engine.ts'
 
-export class Topic {
+/** What topics have in common that the same patterns match. One object for all of them. */
+export interface TopicPolicy {
+  readonly keep: Retention | undefined
+  /** For which part of a publisher's time subscriptions may hold it up. */
+  readonly share: number
+}
+
+export class Topic implements TopicRef {
   readonly name: string
-  /** Which life of the topic its sequences belong to. Never 0. */
   readonly epoch: number
-  /** The sequence of the latest message; 0 before the first. */
+  readonly policy: TopicPolicy
   seq = 0
-  /** The positions of the first and the latest message. */
   firstPosition = 0
   lastPosition = 0
-  readonly #log: MemoryLog | undefined
+  floorSeq = 0
+  floorPosition = 0
+  /** When it was last used, in the clock's ms. */
+  usedAt = 0
+  isForgotten = false
+  /** Its neighbours in the order of use. */
+  newer: Topic | undefined
+  older: Topic | undefined
 
-  constructor(name: string, epoch: number, log: MemoryLog | undefined) {
+  constructor(name: string, epoch: number, policy: TopicPolicy) {
     this.name = name
     this.epoch = epoch
-    this.#log = log
+    this.policy = policy
   }
 
-  /** Takes a batch that has just been stamped with the numbers after the present ones. */
-  append(header: BatchHeader, position: number, time: number): void {
-    const { bytes, at, end, count } = header
-    if (this.seq === 0) this.firstPosition = position
-    // Copied: what is kept long must not keep the large buffer alive that it was received in.
-    this.#log?.append({
-      bytes: Uint8Array.prototype.slice.call(bytes, at, end),
-      count,
-      seq: this.seq + 1,
-      position,
-      time,
-    })
-    this.seq += count
-    this.lastPosition = position + count - 1
+  get keep(): Retention | undefined {
+    return this.policy.keep
   }
 
-  /** What a new subscription gets of the history. */
-  replay(from: From): StoredBatch[] {
-    if (from === 'new' || this.#log === undefined) return []
-    if (from === 'all') return this.#log.read(() => true)
-    if ('seq' in from) return this.#log.read((seq) => seq >= from.seq)
-    if ('position' in from) return this.#log.read((_seq, position) => position >= from.position)
-    if ('after' in from) {
-      const { seq, epoch } = from.after
-      return this.#log.read((at) => epoch !== this.epoch || at > seq)
-    }
-    if ('time' in from) return this.#log.read((_seq, _position, time) => time >= from.time)
-    const first = this.seq - from.last + 1
-    return this.#log.read((seq) => seq >= first)
+  /** The sequence before the first message that is kept; the latest when none is. */
+  get before(): number {
+    return this.keep === undefined ? this.seq : this.floorSeq
   }
 
-  /** What was asked for by `{ seq }` and is not kept any more. */
-  missingFrom(from: From): TopicGap | undefined {
-    if (from === 'new' || from === 'all' || !('seq' in from) || from.seq > this.seq) return undefined
-    const last = this.#firstKept() - 1
-    const first = Math.max(1, from.seq)
-    return first > last ? undefined : { topic: this.name, first, last, epoch: this.epoch }
+  /** What is missing for one that wants everything from that sequence on. */
+  missingFrom(seq: number): TopicGap | undefined {
+    return this.#gap(Math.max(1, seq), this.before)
   }
 
-  /** What an interrupted subscription gets, and what of it is lost. */
-  resume({ position }: Resume, seen: number | undefined): { batches: StoredBatch[]; gap: TopicGap | undefined } {
-    if (this.lastPosition <= position) return { batches: [], gap: undefined }
-    // What was told as a gap is not delivered after all, though its position is later than that of the last message
-    // seen.
-    const batches = this.#log?.read((seq, at) => at > position && seq > (seen ?? 0)) ?? []
-    const last = (batches[0]?.seq ?? this.seq + 1) - 1
-    // What was seen, else nothing of a topic that is younger; else only the message before the replay is known for
-    // lost.
+  /**
+   * What is missing for one that had all until that position. `seen`: the last sequence that it knows, if any; without
+   * it, and unless the topic is younger, only the last message before what comes is known for lost.
+   */
+  missingAfter(position: number, seen: number | undefined): TopicGap | undefined {
+    const isWhole = this.keep !== undefined && this.floorPosition <= position
+    if (this.lastPosition <= position || isWhole) return undefined
     const known = seen ?? (this.firstPosition > position ? 0 : undefined)
-    const first = known === undefined ? last : known + 1
-    const isWhole = known === undefined ? this.#log !== undefined && this.#log.forgotten <= position : first > last
-    return { batches, gap: isWhole ? undefined : { topic: this.name, first, last, epoch: this.epoch } }
+    return this.#gap(known === undefined ? this.before : known + 1, this.before)
   }
 
-  #firstKept(): number {
-    return this.seq - (this.#log?.length ?? 0) + 1
+  /** The sequence that the first message after that position follows on, as far as that is known. */
+  beforeAfter(position: number, seen: number | undefined): number | undefined {
+    if (this.lastPosition <= position || this.keep === undefined) return this.seq
+    if (seen !== undefined) return Math.max(seen, this.floorSeq)
+    return this.firstPosition > position || this.floorPosition > position ? this.floorSeq : undefined
+  }
+
+  #gap(first: number, last: number): TopicGap | undefined {
+    return first > last ? undefined : { topic: this.name, first, last, epoch: this.epoch }
   }
 }

@@ -1,30 +1,69 @@
 /**
- * All topics of a broker: made on first use, with the settings that their names match.
+ * All topics of a broker: made on first use, kept in the order of use, and forgotten when nobody needs them.
  *
- * Floor 8, pure.
+ * Floor 8. A topic that keeps nothing, that nobody subscribes to and that had no traffic for a while is forgotten, its
+ * sequence with it. A topic that comes back has another epoch: the broker's own plus how often the table has forgotten
+ * something, never 0. What was forgotten lately is remembered, so that no resume is told that nothing is missing.
  */
+import { decodeText } from '#base/bytes'
+import type { Clock } from '#base/clock'
 import { brokerError } from '../shared/errors.ts'
 import { checkTopic, compareSpecificity, isPattern, matches } from '../shared/topic-name.ts'
-import { MemoryLog } from './engine/memory.ts'
 import type { TopicOptions } from './options.ts'
-import { Topic } from './topic.ts'
+import { Topic, type TopicPolicy } from './topic.ts'
 
 export interface TopicsSettings {
   readonly topics: Readonly<Record<string, TopicOptions>>
   readonly maxTopics: number
   readonly maxHistoryBytes: number
+  readonly pacing: { readonly share: number }
+  readonly topicIdleMs: number
+}
+
+/** Topics looked at in one go, whatever for. */
+const maxSteps = 1_000
+/** Names found by their bytes without decoding them. */
+const maxNames = 10_000
+/** Forgotten topics whose names are remembered; of older ones only when. */
+const maxForgotten = 1_000
+
+interface Name {
+  readonly bytes: Uint8Array
+  readonly topic: Topic
+}
+
+interface Forgotten {
+  readonly name: string
+  readonly lastPosition: number
 }
 
 export class Topics {
   readonly #settings: TopicsSettings
   /** Most specific first. */
   readonly #patterns: ReadonlyArray<readonly [pattern: string, options: TopicOptions]>
+  readonly #policies: TopicPolicy[] = []
   readonly #epoch: number
+  readonly #clock: Clock
+  readonly #isWanted: (name: string) => boolean
   readonly #topics = new Map<string, Topic>()
+  /** One place per hash of the bytes: only names that are topics get in, and nobody can make it slow by choosing them. */
+  readonly #names = new Map<number, Name>()
+  #newest: Topic | undefined
+  #oldest: Topic | undefined
+  /** Where the next search for a topic to forget goes on. */
+  #cursor: Topic | undefined
+  /** How often something was forgotten. */
+  #lives = 0
+  #forgotten: Forgotten[] = []
+  /** The latest position of a forgotten topic whose name is not remembered any more. */
+  #forgottenPosition = 0
 
-  constructor(settings: TopicsSettings, epoch: number) {
+  /** `isWanted`: whether anybody subscribes to that name. */
+  constructor(settings: TopicsSettings, epoch: number, clock: Clock, isWanted: (name: string) => boolean) {
     this.#epoch = epoch
     this.#settings = settings
+    this.#clock = clock
+    this.#isWanted = isWanted
     this.#patterns = Object.entries(settings.topics).sort(([a], [b]) => compareSpecificity(a, b))
   }
 
@@ -32,26 +71,161 @@ export class Topics {
     return this.#topics.size
   }
 
-  /** The topic of that name, made if need be. Throws INVALID_TOPIC or TOO_MANY_TOPICS. */
-  open(name: string): Topic {
-    const known = this.#topics.get(name)
-    if (known) return known
-    checkTopic(name)
-    const { maxTopics, maxHistoryBytes } = this.#settings
-    if (this.#topics.size >= maxTopics) {
-      throw brokerError('TOO_MANY_TOPICS', `There are ${maxTopics} topics.`, { details: { limit: maxTopics } })
-    }
-    const history = this.#patterns.find(([pattern, { history }]) => history !== undefined && matches(pattern, name))
-    const messages = history?.[1].history ?? 0
-    const topic = new Topic(name, this.#epoch, messages > 0 ? new MemoryLog(messages, maxHistoryBytes) : undefined)
-    this.#topics.set(name, topic)
+  get(name: string): Topic | undefined {
+    return this.#topics.get(name)
+  }
+
+  /** The topic of the name in `bytes[start, end)`, made if need be. Throws INVALID_TOPIC or TOO_MANY_TOPICS. */
+  open(bytes: Uint8Array, start: number, end: number): Topic {
+    // FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
+    let hash = 0x811c9dc5
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
+    const known = this.#names.get(hash)
+    if (known && !known.topic.isForgotten && isSame(known.bytes, bytes, start, end)) return known.topic
+    const name = decodeText(bytes, start, end)
+    const topic = this.#topics.get(name) ?? this.#make(name)
+    if (this.#names.size >= maxNames) this.#names.clear()
+    this.#names.set(hash, { bytes: Uint8Array.prototype.slice.call(bytes, start, end), topic })
     return topic
   }
 
-  /** The topics that exist and match. */
-  matching(pattern: string): Topic[] {
-    if (isPattern(pattern)) return [...this.#topics.values()].filter(({ name }) => matches(pattern, name))
-    const topic = this.#topics.get(pattern)
-    return topic ? [topic] : []
+  /** It is used now. */
+  touch(topic: Topic, now: number): void {
+    topic.usedAt = now
+    if (topic === this.#newest) return
+    this.#takeOut(topic)
+    this.#putIn(topic)
   }
+
+  /**
+   * Topics that match, the most recently used first, of a thousand that were, and more while `goesOn` says so. True if
+   * there are no others.
+   */
+  each(pattern: string, goesOn: (topic: Topic) => boolean, call: (topic: Topic) => void): boolean {
+    if (!isPattern(pattern)) {
+      const topic = this.#topics.get(pattern)
+      if (topic) call(topic)
+      return true
+    }
+    let topic = this.#newest
+    for (let steps = 0; topic && (steps < maxSteps || goesOn(topic)); steps++, topic = topic.older) {
+      if (matches(pattern, topic.name)) call(topic)
+    }
+    return topic === undefined
+  }
+
+  /** Whether a topic that matches may have been forgotten with messages after that position. */
+  hasForgotten(pattern: string, position: number): boolean {
+    if (this.#forgottenPosition > position) return true
+    return this.#forgotten.some(({ name, lastPosition }) => lastPosition > position && matches(pattern, name))
+  }
+
+  /** Forgets what was idle for long enough, of a thousand topics at most. */
+  sweep(): void {
+    const before = this.#clock.now() - this.#settings.topicIdleMs
+    let hasForgotten = false
+    this.#search((topic) => {
+      if (topic.usedAt > before) return true
+      if (this.#canForget(topic)) {
+        this.#forget(topic)
+        hasForgotten = true
+      }
+      return false
+    })
+    if (hasForgotten) this.#lives++
+  }
+
+  #make(name: string): Topic {
+    checkTopic(name)
+    const { maxTopics } = this.#settings
+    if (this.#topics.size >= maxTopics) this.#makeRoom()
+    if (this.#topics.size >= maxTopics) {
+      throw brokerError('TOO_MANY_TOPICS', `There are ${maxTopics} topics.`, { details: { limit: maxTopics } })
+    }
+    const epoch = ((this.#epoch - 1 + this.#lives) % 0xffff_ffff) + 1
+    const topic = new Topic(name, epoch, this.#policyOf(name))
+    topic.usedAt = this.#clock.now()
+    this.#topics.set(name, topic)
+    this.#putIn(topic)
+    return topic
+  }
+
+  #makeRoom(): void {
+    this.#search((topic) => {
+      if (!this.#canForget(topic)) return false
+      this.#forget(topic)
+      this.#lives++
+      return true
+    })
+  }
+
+  /** Goes from older to newer, a thousand at most, from where the last search ended; until `isDone`. */
+  #search(isDone: (topic: Topic) => boolean): void {
+    let topic = this.#cursor ?? this.#oldest
+    for (let steps = 0; topic && steps < maxSteps; steps++) {
+      const next: Topic | undefined = topic.newer
+      if (isDone(topic)) {
+        // What is younger is younger than that: the next search begins with the oldest.
+        this.#cursor = undefined
+        return
+      }
+      topic = next
+    }
+    this.#cursor = topic
+  }
+
+  #canForget(topic: Topic): boolean {
+    return topic.keep === undefined && !this.#isWanted(topic.name)
+  }
+
+  #forget(topic: Topic): void {
+    const { name, lastPosition } = topic
+    topic.isForgotten = true
+    this.#takeOut(topic)
+    this.#topics.delete(name)
+    this.#forgotten.push({ name, lastPosition })
+    if (this.#forgotten.length < 2 * maxForgotten) return
+    for (const { lastPosition } of this.#forgotten.splice(0, maxForgotten)) {
+      this.#forgottenPosition = Math.max(this.#forgottenPosition, lastPosition)
+    }
+  }
+
+  #putIn(topic: Topic): void {
+    topic.older = this.#newest
+    topic.newer = undefined
+    if (this.#newest) this.#newest.newer = topic
+    else this.#oldest = topic
+    this.#newest = topic
+  }
+
+  #takeOut(topic: Topic): void {
+    if (this.#cursor === topic) this.#cursor = topic.newer
+    if (topic.newer) topic.newer.older = topic.older
+    else this.#newest = topic.older
+    if (topic.older) topic.older.newer = topic.newer
+    else this.#oldest = topic.newer
+  }
+
+  #policyOf(name: string): TopicPolicy {
+    const { maxHistoryBytes, pacing } = this.#settings
+    let history: number | undefined
+    let share: number | undefined
+    for (const [pattern, options] of this.#patterns) {
+      if (!matches(pattern, name)) continue
+      history ??= options.history
+      share ??= options.pacing?.share
+    }
+    const keep = history ? { messages: history, bytes: maxHistoryBytes } : undefined
+    const policy = { keep, share: share ?? pacing.share }
+    const known = this.#policies.find((one) => one.keep?.messages === keep?.messages && one.share === policy.share)
+    if (known) return known
+    this.#policies.push(policy)
+    return policy
+  }
+}
+
+function isSame(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (known.length !== end - start) return false
+  for (let i = 0; i < known.length; i++) if (known[i] !== bytes[start + i]) return false
+  return true
 }

@@ -68,6 +68,12 @@ export const brokerErrors = {
     meaning: 'The broker is closing.',
     advice: 'Connect again; another broker may have taken its place.',
   },
+  CONFLICT: {
+    number: 4011,
+    retryable: false,
+    meaning: 'A record was to be changed that somebody else has changed since it was read.',
+    advice: 'Read it again, and decide anew; `details` has both revisions.',
+  },
 } as const satisfies Record<string, ErrorEntry>
 
 export type BrokerErrorCode = keyof typeof brokerErrors

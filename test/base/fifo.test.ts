@@ -43,17 +43,18 @@ describe('a Fifo', () => {
     expect([fifo.shift(), fifo.shift(), fifo.length]).toEqual(['a', undefined, 0])
   })
 
-  it('tells every item and its place, and lets the first be replaced', () => {
+  it('tells every item and its place, and lets one be put before the first', () => {
     const fifo = new Fifo<string>()
     for (const item of ['a', 'b', 'c', 'd']) fifo.push(item)
     fifo.shift()
-    fifo.replaceFirst('B')
+    fifo.unshift('B')
     const told: [string, number][] = []
     fifo.each((item, index) => told.push([item, index]))
     expect(told).toEqual([
       ['B', 0],
-      ['c', 1],
-      ['d', 2],
+      ['b', 1],
+      ['c', 2],
+      ['d', 3],
     ])
   })
 })

@@ -1,39 +1,52 @@
 /**
  * What the broker holds for one subscription that has no credit.
  *
- * Floor 9. With credit a batch goes straight through and nothing is kept. Without, batches wait up to the limit; then
+ * Floor 8. With credit a parcel goes straight through and nothing is kept. Without, parcels wait up to the limit; then
  * the oldest messages go, and a notice of the gap takes their place, before anything later. One subscription's outbox
  * never waits for another's.
  */
+import { slice } from '#base/bytes'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type Consumer, maxFrameBytes } from '#socket/client'
+import { BatchHeader } from '../../shared/batch.ts'
 import { encodeGaps, type TopicGap } from '../../shared/gap.ts'
-import type { Parcel } from './parcel.ts'
+import type { Share } from './holdings.ts'
+import { Parcel } from './parcel.ts'
 import { type OutboxLimit, Pending } from './pending.ts'
 
 /** Gaps that one notice names at most, so that it fits into a frame. */
 const maxGaps = 200
 
+/** Nobody writes to what was stamped. */
+const given = Object.freeze({ transfer: true })
+
 function nobody(): void {}
 
 export class Outbox {
-  /** Messages dropped because the limit was reached. */
-  dropped = 0
   /** Messages handed to the subscription's channel. */
   forwarded = 0
   /** Called when credit has come and it is not pressed then, whether it was before or not. */
   relieved: () => void = nobody
   readonly #consumer: Consumer
   readonly #limit: OutboxLimit
+  readonly #share: Share
   /** What waits for credit; there only while something does. */
   #pending: Pending | undefined
+  /** Dropped in earlier times of waiting, or never held. */
+  #dropped = 0
   /** Parcels so large that they are still leaving. */
   #leaving = 0
   #emptied: Deferred<void> | undefined
 
-  constructor(consumer: Consumer, limit: OutboxLimit) {
+  constructor(consumer: Consumer, limit: OutboxLimit, share: Share) {
     this.#consumer = consumer
     this.#limit = limit
+    this.#share = share
+  }
+
+  /** Messages that will not be delivered. Each is in a gap. */
+  get dropped(): number {
+    return this.#dropped + (this.#pending?.dropped ?? 0)
   }
 
   /** Messages held. */
@@ -46,15 +59,27 @@ export class Outbox {
     return this.#pending?.isPressed === true
   }
 
-  /** Forwards a parcel now if there is credit, and holds it otherwise. */
-  offer(parcel: Parcel): void {
-    if (this.#pending === undefined && this.#consumer.credit > 0) this.#post(parcel)
-    else this.dropped += this.#wait().add(parcel)
+  /** Whether what is offered now leaves at once. */
+  get isFree(): boolean {
+    return this.#pending === undefined && this.#consumer.credit > 0
   }
 
-  /** Messages that the subscription is to be told about as missing, before what is offered next. */
-  miss(gap: TopicGap): void {
-    this.#wait().miss(gap)
+  /** Forwards a parcel now if there is credit, and holds it otherwise. */
+  offer(parcel: Parcel): void {
+    if (parcel.size > this.#limit.messageBytes) this.#fit(parcel)
+    else if (this.#pending === undefined && this.#consumer.credit > 0) this.#post(parcel)
+    else this.#wait().add(parcel)
+  }
+
+  /** Messages that are told as missing, after what waits and before what is offered next. */
+  miss(gaps: readonly TopicGap[]): void {
+    for (let at = 0; at < gaps.length; at += maxGaps) this.offer(Parcel.notice(gaps.slice(at, at + maxGaps)))
+  }
+
+  /** The same for messages that were to be forwarded and cannot be. */
+  drop(gap: TopicGap): void {
+    this.#dropped += gap.last - gap.first + 1
+    this.miss([gap])
   }
 
   /** Resolves once nothing is held any more, and all has left. */
@@ -66,21 +91,39 @@ export class Outbox {
 
   /** Drops everything. */
   clear(): void {
-    this.#pending = undefined
+    this.#end()
     this.relieved()
     this.#tellEmpty()
+  }
+
+  /** The batches one by one; what is too large by itself for the subscriber is a gap. */
+  #fit({ bytes, gaps }: Parcel): void {
+    if (gaps) return
+    for (let at = 0; at < bytes.length; ) {
+      const { topic, seq, count, end, epoch } = new BatchHeader(bytes, at)
+      if (end - at > this.#limit.messageBytes) this.drop({ topic, first: seq, last: seq + count - 1, epoch })
+      else this.offer(new Parcel(slice(bytes, at, end), count))
+      at = end
+    }
   }
 
   get #isEmpty(): boolean {
     return this.#pending === undefined && this.#leaving === 0
   }
 
+  #end(): void {
+    if (this.#pending === undefined) return
+    this.#dropped += this.#pending.dropped
+    this.#pending.clear()
+    this.#pending = undefined
+  }
+
   #post(parcel: Parcel): void {
     this.forwarded += parcel.count
-    if (this.#consumer.tryPost(parcel.bytes)) return
+    if (this.#consumer.tryPost(parcel.bytes, given)) return
     // It rejects when the subscriber is gone, and then so is the subscription.
-    const gone = handled(this.#consumer.post(parcel.bytes))
-    if (parcel.bytes.length <= maxFrameBytes) return
+    const gone = handled(this.#consumer.post(parcel.bytes, given))
+    if (parcel.size <= maxFrameBytes) return
     const left = (): void => {
       this.#leaving--
       if (this.#isEmpty) this.#tellEmpty()
@@ -96,7 +139,7 @@ export class Outbox {
 
   #wait(): Pending {
     if (this.#pending) return this.#pending
-    this.#pending = new Pending(this.#limit)
+    this.#pending = new Pending(this.#limit, this.#share)
     this.#askForCredit(this.#pending)
     return this.#pending
   }
@@ -112,11 +155,15 @@ export class Outbox {
   #drain(pending: Pending): void {
     if (pending !== this.#pending) return
     while (!pending.isEmpty && this.#consumer.credit > 0) {
-      if (pending.hasGaps) void handled(this.#consumer.post(encodeGaps(pending.takeGaps(maxGaps))))
-      else this.#post(pending.takeParcel())
+      if (pending.hasGaps) {
+        void handled(this.#consumer.post(encodeGaps(pending.takeGaps(maxGaps)), given))
+        continue
+      }
+      const parcel = pending.takeParcel()
+      if (parcel) this.#post(parcel)
     }
-    const isEmpty = pending.isEmpty
-    if (isEmpty) this.#pending = undefined
+    const { isEmpty } = pending
+    if (isEmpty) this.#end()
     // Also when what pressed it was dropped meanwhile.
     if (!this.isPressed) this.relieved()
     if (!isEmpty) this.#askForCredit(pending)

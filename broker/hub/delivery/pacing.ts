@@ -1,53 +1,62 @@
 /**
- * Slows publishers down to what a subscriber that keeps reading can take, and to nothing slower.
+ * Slows publishers down to what their subscribers can take, for a part of their time at most.
  *
- * Floor 10. When a batch goes into an outbox that is pressed, its publisher's credit for it is held back until the
- * outbox is relieved. An outbox that has forwarded nothing between two checks is stalled: until it has caught up it
- * holds nobody back, so a subscriber that sleeps or hangs costs the others one short pause at most; what it cannot take
- * is dropped at its limit, as a gap.
+ * Floor 9. When a parcel goes into an outbox that is pressed, its publisher's credit for it is held back until the
+ * outbox is relieved. Two things bound that. A publisher's patience (patience.ts): when it is used up, all that is held
+ * of it is released. And a subscription that keeps a publisher held up for more than half of the time is slow: it holds
+ * nobody up until it has caught up, and what it cannot take is dropped at its limit, as a gap. Only publishers of topics
+ * with a share of 1 wait as long as it takes.
  */
 import type { Cancel, Clock } from '#base/clock'
 import type { Request } from '#socket/client'
 import type { Outbox } from './outbox.ts'
+import type { Patience } from './patience.ts'
 
-/**
- * Milliseconds between two checks. A subscription without progress is found after one to two of them: long enough for
- * a program that is busy, or not given the processor, and short enough for everybody else.
- */
-const checkMs = 500
+/** Milliseconds between two looks at who is held up. */
+const checkMs = 50
+/** Milliseconds over which a subscription is judged. */
+const windowMs = 300
 
 /** A publish whose credit is held back by one outbox or more. */
 export class Held {
+  readonly patience: Patience
   readonly #request: Request
   #holders = 0
 
-  constructor(request: Request) {
+  constructor(request: Request, patience: Patience, now: number) {
+    this.patience = patience
     this.#request = request
     request.hold()
+    patience.hold(request.size, now)
   }
 
   add(): void {
     this.#holders++
   }
 
-  release(): void {
+  release(now: number): void {
     this.#holders--
-    if (this.#holders === 0) this.#request.release()
+    if (this.#holders > 0) return
+    this.patience.release(this.#request.size, now)
+    this.#request.release()
   }
 }
 
+/** A pressed outbox, or one that was lately. */
 interface Holder {
-  /** What the outbox had forwarded at the last check; nothing before the first. */
-  forwarded: number | undefined
-  readonly held: Held[]
+  held: Held[]
+  /** When its time began to be counted, and for how much of it since then it has held a publisher up. */
+  since: number
+  heldUpMs: number
 }
 
 export class Pacer {
   readonly #clock: Clock
   readonly #holders = new Map<Outbox, Holder>()
-  /** Outboxes that made no progress and have not caught up since. */
-  readonly #stalled = new WeakSet<Outbox>()
+  /** Outboxes too slow to be waited for, and not caught up since. */
+  readonly #slow = new WeakSet<Outbox>()
   #stop: Cancel | undefined
+  #isClosed = false
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -60,48 +69,85 @@ export class Pacer {
     return sum
   }
 
-  /** Holds a publish back for a pressed outbox, unless that is stalled. `held`: what an earlier outbox made of it. */
-  hold(outbox: Outbox, request: Request, held: Held | undefined): Held | undefined {
-    if (this.#stalled.has(outbox)) return held
+  /** Holds a publish back for a pressed outbox, if it may. `held`: what an earlier outbox made of it. */
+  hold(outbox: Outbox, request: Request, patience: Patience, held: Held | undefined): Held | undefined {
+    if (this.#isClosed || (patience.share < 1 && this.#slow.has(outbox))) return held
+    const now = this.#clock.now()
+    if (!patience.has(now)) return held
     let holder = this.#holders.get(outbox)
     if (holder === undefined) {
-      holder = { forwarded: undefined, held: [] }
+      holder = { held: [], since: now, heldUpMs: 0 }
       this.#holders.set(outbox, holder)
       outbox.relieved = () => this.#relieved(outbox)
       this.#stop ??= this.#clock.every(checkMs, () => this.#check())
     }
-    const hold = held ?? new Held(request)
+    const hold = held ?? new Held(request, patience, now)
     hold.add()
     holder.held.push(hold)
     return hold
   }
 
+  /** Holds nobody up any more. */
   close(): void {
-    for (const outbox of [...this.#holders.keys()]) this.#release(outbox)
+    this.#isClosed = true
+    const now = this.#clock.now()
+    for (const holder of this.#holders.values()) release(holder, now)
+    this.#holders.clear()
+    this.#rest()
   }
 
   #check(): void {
-    for (const [outbox, holder] of [...this.#holders]) {
-      if (outbox.forwarded === holder.forwarded) {
-        this.#stalled.add(outbox)
-        this.#release(outbox)
-      }
-      holder.forwarded = outbox.forwarded
+    const now = this.#clock.now()
+    const patiences = new Set<Patience>()
+    for (const [outbox, holder] of this.#holders) {
+      holder.heldUpMs += heldUpBy(holder, now)
+      for (const { patience } of holder.held) patiences.add(patience)
+      const passed = now - holder.since
+      if (passed >= windowMs) this.#judge(outbox, holder, passed, now)
     }
+    for (const patience of patiences) if (!patience.count(now)) this.#letGo(patience, now)
+    if (this.#holders.size === 0) this.#rest()
+  }
+
+  #judge(outbox: Outbox, holder: Holder, passed: number, now: number): void {
+    if (holder.heldUpMs > passed / 2) {
+      this.#slow.add(outbox)
+      release(holder, now, ({ patience }) => patience.share < 1)
+    }
+    holder.since = now
+    holder.heldUpMs = 0
+    if (holder.held.length === 0) this.#holders.delete(outbox)
+  }
+
+  /** Whatever is held of one publisher. */
+  #letGo(patience: Patience, now: number): void {
+    for (const holder of this.#holders.values()) release(holder, now, (held) => held.patience === patience)
   }
 
   #relieved(outbox: Outbox): void {
-    this.#stalled.delete(outbox)
-    this.#release(outbox)
+    this.#slow.delete(outbox)
+    const holder = this.#holders.get(outbox)
+    if (holder === undefined || holder.held.length === 0) return
+    const now = this.#clock.now()
+    holder.heldUpMs += heldUpBy(holder, now)
+    release(holder, now)
   }
 
-  #release(outbox: Outbox): void {
-    const holder = this.#holders.get(outbox)
-    if (holder === undefined) return
-    this.#holders.delete(outbox)
-    for (const held of holder.held) held.release()
-    if (this.#holders.size > 0) return
+  #rest(): void {
     this.#stop?.()
     this.#stop = undefined
   }
+}
+
+/** For how long it has kept the publisher waiting that it has kept waiting the longest. */
+function heldUpBy({ held }: Holder, now: number): number {
+  let most = 0
+  for (const { patience } of held) most = Math.max(most, patience.heldUpFor(now))
+  return most
+}
+
+function release(holder: Holder, now: number, which: (held: Held) => boolean = () => true): void {
+  const released = holder.held.filter(which)
+  holder.held = holder.held.filter((held) => !which(held))
+  for (const held of released) held.release(now)
 }

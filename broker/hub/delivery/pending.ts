@@ -1,16 +1,26 @@
 /**
- * What waits for credit in an outbox: parcels, and the gaps of what was dropped to keep its limit.
+ * What waits in an outbox: parcels, and the gaps of what was dropped to keep its limit.
  *
- * Floor 8, pure.
+ * Floor 7. Gaps that wait are always of messages before the first parcel. Of the first parcel some messages may have
+ * been dropped; it is cut when it is taken, and not with each.
  */
 import { Fifo } from '#base/fifo'
 import { SmallMap } from '#base/small-map'
 import type { TopicGap } from '../../shared/gap.ts'
-import type { Parcel } from './parcel.ts'
+import { gapBytes, type Holder, type Share } from './holdings.ts'
+import { Parcel, Skipper } from './parcel.ts'
 
 export interface OutboxLimit {
   readonly messages: number
   readonly bytes: number
+  /** The largest message of a channel that the subscriber takes. */
+  readonly messageBytes: number
+}
+
+interface WideningGap extends TopicGap {
+  first: number
+  last: number
+  epoch: number
 }
 
 /**
@@ -19,15 +29,23 @@ export interface OutboxLimit {
  */
 const pressedPart = 1 / 16
 
-export class Pending {
+export class Pending implements Holder {
+  /** Messages dropped. */
+  dropped = 0
   readonly #limit: OutboxLimit
+  readonly #share: Share
   readonly #parcels = new Fifo<Parcel>()
-  readonly #gaps = new SmallMap<string, TopicGap>()
+  readonly #gaps = new SmallMap<string, WideningGap>()
+  /** Of the first parcel, when some of it has been dropped. */
+  #skipper: Skipper | undefined
   #messages = 0
   #bytes = 0
 
-  constructor(limit: OutboxLimit) {
+  /** Call `clear` when it is not used any more. */
+  constructor(limit: OutboxLimit, share: Share) {
     this.#limit = limit
+    this.#share = share
+    share.holders.add(this)
   }
 
   /** In all parcels. */
@@ -35,12 +53,16 @@ export class Pending {
     return this.#messages
   }
 
+  get bytes(): number {
+    return this.#bytes
+  }
+
   get hasGaps(): boolean {
     return this.#gaps.size > 0
   }
 
   get isEmpty(): boolean {
-    return this.#messages + this.#gaps.size === 0
+    return this.#parcels.length + this.#gaps.size === 0
   }
 
   /** Whether so much waits that publishers should slow down. */
@@ -48,55 +70,118 @@ export class Pending {
     return this.#messages > this.#limit.messages * pressedPart || this.#bytes > this.#limit.bytes * pressedPart
   }
 
-  /** Adds a parcel, and drops the oldest messages above the limit. Returns how many. */
-  add(parcel: Parcel): number {
-    parcel.compact()
+  /** The parcel that is next. */
+  get first(): Parcel | undefined {
+    return this.#parcels.peek()
+  }
+
+  /** Adds a parcel, and drops the oldest messages above the limit. */
+  add(parcel: Parcel): void {
+    const { memory } = this.#share
+    parcel.hold(memory)
     this.#parcels.push(parcel)
-    this.#messages += parcel.count
-    this.#bytes += parcel.bytes.length
-    return this.#trim()
+    this.#count(parcel.count, parcel.size)
+    const { messages, bytes } = this.#limit
+    while (this.#messages > messages || this.#bytes > bytes) this.#dropFirst(this.#messages - messages)
+    this.#share.relieve(this, parcel.size)
+  }
+
+  dropTo(bytes: number): void {
+    while (this.#bytes > bytes) this.#dropFirst(0)
   }
 
   /** Messages that are missing before whatever waits. Joined with what was missing of the topic before. */
-  miss(gap: TopicGap): void {
-    const { topic, first, last, epoch } = gap
-    const known = this.#gaps.get(topic)
-    this.#gaps.set(topic, { topic, first: known?.epoch === epoch ? known.first : first, last, epoch })
+  miss({ topic, first, last, epoch }: TopicGap): void {
+    this.#widen(topic, first, last, epoch)
   }
 
-  /** Takes the oldest parcel; there is one. */
-  takeParcel(): Parcel {
-    const parcel = this.#parcels.shift() as Parcel
-    this.#messages -= parcel.count
-    this.#bytes -= parcel.bytes.length
-    return parcel
+  /** Takes the oldest parcel; there is one. Nothing when all that was left of it turns out to be malformed: a gap. */
+  takeParcel(): Parcel | undefined {
+    const first = this.#parcels.peek() as Parcel
+    const skipped = this.#skipper?.skipped ?? 0
+    this.#shift(first, first.count - skipped)
+    if (skipped === 0) return first
+    const { bytes, count, gap } = first.cut(skipped)
+    if (gap === undefined) return new Parcel(bytes, count)
+    this.dropped += gap.last - gap.first + 1
+    this.miss(gap)
+    return count === 0 ? undefined : this.#putBack(new Parcel(bytes, count))
   }
 
   /** Takes the oldest gaps, so many at most. */
   takeGaps(most: number): readonly TopicGap[] {
     const gaps = this.#gaps.values().slice(0, most)
     for (const { topic } of gaps) this.#gaps.delete(topic)
+    this.#charge(-gaps.length * gapBytes)
     return gaps
   }
 
-  #trim(): number {
-    const { messages, bytes } = this.#limit
-    const before = this.#messages
-    while (this.#messages > messages || this.#bytes > bytes) {
-      const first = this.#parcels.peek() as Parcel
-      const excess = this.#messages - messages
-      const isPart = this.#bytes <= bytes && excess < first.count
-      this.#dropFirst(first, isPart ? excess : first.count)
-    }
-    return before - this.#messages
+  /** Drops everything, and tells nothing. */
+  clear(): void {
+    const { memory, holders } = this.#share
+    for (const parcel of this.#parcels.clear()) parcel.release(memory)
+    this.#count(-this.#messages, -this.#bytes)
+    this.#charge(-this.#gaps.size * gapBytes)
+    this.#gaps.clear()
+    this.#skipper = undefined
+    holders.delete(this)
   }
 
-  #dropFirst(parcel: Parcel, count: number): void {
-    const { gaps, rest } = parcel.without(count)
-    this.#messages -= parcel.count - (rest?.count ?? 0)
-    this.#bytes -= parcel.bytes.length - (rest?.bytes.length ?? 0)
-    for (const gap of gaps) this.miss(gap)
-    if (rest) this.#parcels.replaceFirst(rest)
-    else this.#parcels.shift()
+  /** The gap comes first; then it is taken again. */
+  #putBack(rest: Parcel): undefined {
+    rest.hold(this.#share.memory)
+    this.#parcels.unshift(rest)
+    this.#count(rest.count, rest.size)
+    return undefined
+  }
+
+  /** Drops `excess` messages of the first parcel, or all of it if it has fewer or the bytes are too many. */
+  #dropFirst(excess: number): void {
+    const first = this.#parcels.peek() as Parcel
+    if (first.gaps) {
+      for (const gap of first.gaps) this.miss(gap)
+      this.#shift(first, 0)
+      return
+    }
+    this.#skipper ??= new Skipper(first)
+    const left = first.count - this.#skipper.skipped
+    const isPart = this.#bytes <= this.#limit.bytes && excess > 0 && excess < left
+    const dropped = isPart ? excess : left
+    this.#skipper.skip(dropped, this.#widen)
+    this.dropped += dropped
+    if (isPart) this.#messages -= dropped
+    else this.#shift(first, dropped)
+  }
+
+  #shift(parcel: Parcel, messages: number): void {
+    this.#parcels.shift()
+    this.#skipper = undefined
+    this.#count(-messages, -parcel.size)
+    parcel.release(this.#share.memory)
+  }
+
+  #count(messages: number, bytes: number): void {
+    this.#messages += messages
+    this.#bytes += bytes
+    this.#share.bytes += bytes
+  }
+
+  #charge(bytes: number): void {
+    this.#share.bytes += bytes
+    this.#share.memory.add(bytes)
+  }
+
+  readonly #widen = (topic: string, first: number, last: number, epoch: number): void => {
+    const known = this.#gaps.get(topic)
+    if (known === undefined) {
+      this.#gaps.set(topic, { topic, first, last, epoch })
+      this.#charge(gapBytes)
+    } else if (known.epoch === epoch) {
+      known.last = last
+    } else {
+      known.first = first
+      known.last = last
+      known.epoch = epoch
+    }
   }
 }

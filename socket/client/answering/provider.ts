@@ -36,7 +36,7 @@ import { type Handler, Serving } from './serving.ts'
 export type { Answer, Handler } from './serving.ts'
 
 /** `signal` is the link's here. */
-export type ProviderConnectOptions = LinkOptions & ProviderOptions & Pick<OpenOptions, 'timeoutMs'>
+export type ProviderConnectOptions = LinkOptions & Omit<ProviderOptions, 'observe'> & Pick<OpenOptions, 'timeoutMs'>
 
 export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /** @internal */ readonly open: Open

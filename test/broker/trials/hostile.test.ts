@@ -167,7 +167,7 @@ describe('a client that asks', () => {
 
   const subscribe = {
     ...{ op: 'subscribe', pattern: 'a.*', noEcho: false, from: 'new', resume: null },
-    ...{ limitMessages: 1, limitBytes: 1 },
+    ...{ limitMessages: 1, limitBytes: 1, maxMessageBytes: 1_000_000 },
   }
 
   it('to be forwarded to where nobody provides, to the broker itself, or to what is no channel is refused [BROKER 3.7]', async () => {

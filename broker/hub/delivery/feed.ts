@@ -1,0 +1,277 @@
+/**
+ * The one way to be behind: a subscription that is catching up reads pages from the engine as its credit allows.
+ *
+ * Floor 9. What is committed meanwhile is not queued for it if it is kept, for it will be read; what is not kept waits
+ * aside, in the order of positions, within the subscription's limit. It is live once a page was the last, nothing kept
+ * was committed since, and all of it has been passed on: judged in one go, so nothing comes twice and nothing is
+ * missed. What goes from the log before it was read is told as a gap. So a subscription costs a page, however far
+ * behind it is.
+ */
+import { join } from '#base/bytes'
+import type { Clock } from '#base/clock'
+import { type Deferred, deferred } from '#base/deferred'
+import { type Consumer, maxFrameBytes } from '#socket/client'
+import { BatchHeader, withoutFirst } from '../../shared/batch.ts'
+import type { TopicGap } from '../../shared/gap.ts'
+import { matches } from '../../shared/topic-name.ts'
+import type { Engine, Page, Place, StoredBatch, TopicRef } from '../engine/engine.ts'
+import { gapBytes, type Share } from './holdings.ts'
+import type { Outbox } from './outbox.ts'
+import { Parcel } from './parcel.ts'
+import { type OutboxLimit, Pending } from './pending.ts'
+
+const pageBytes = 256 * 1024
+
+/** What is to be read. */
+export interface Reading {
+  readonly pattern: string
+  readonly place: Place
+  readonly wantedFrom: (topic: TopicRef, position: number) => number
+}
+
+/** Messages that went from the log. */
+interface Trimmed {
+  readonly topic: TopicRef
+  readonly first: number
+  readonly last: number
+  readonly position: number
+}
+
+export class Feed {
+  readonly #engine: Engine
+  readonly #clock: Clock
+  readonly #consumer: Consumer
+  readonly #outbox: Outbox
+  readonly #reading: Reading
+  readonly #share: Share
+  /** What is not kept and has come meanwhile. */
+  readonly #aside: Pending
+  /** Gaps that come before the page at hand, and those that come after it. */
+  #gaps = new Map<string, TopicGap>()
+  #laterGaps = new Map<string, TopicGap>()
+  /** What went from the log while a page was being read, which may have it. */
+  #unsure: Trimmed[] = []
+  #page: readonly StoredBatch[] = []
+  #pageAt = 0
+  #pageCost = 0
+  /** Where the next page begins; before it everything has been read. */
+  #next = 0
+  #isLast = false
+  #isReading = false
+  /** The position of the latest parcel that will be read. */
+  #skipped = 0
+  /** Nothing after this position is read. */
+  #until = Number.POSITIVE_INFINITY
+  #isOver = false
+  #live: Deferred<void> | undefined
+  readonly #isLive: () => void
+  readonly #maxBytes: number
+
+  /** `isLive` is called once, when everything can go straight to the outbox. */
+  constructor(
+    engine: Engine,
+    clock: Clock,
+    consumer: Consumer,
+    outbox: Outbox,
+    share: Share,
+    limit: OutboxLimit,
+    reading: Reading,
+    isLive: () => void,
+  ) {
+    this.#engine = engine
+    this.#clock = clock
+    this.#consumer = consumer
+    this.#outbox = outbox
+    this.#share = share
+    this.#aside = new Pending(limit, share)
+    this.#reading = reading
+    this.#isLive = isLive
+    this.#maxBytes = Math.min(maxFrameBytes, limit.messageBytes)
+  }
+
+  /** Messages that wait aside. */
+  get length(): number {
+    return this.#aside.messages
+  }
+
+  get dropped(): number {
+    return this.#aside.dropped
+  }
+
+  /** Reads the first page. Resolves with the position of its first message, if it has any. */
+  async open(): Promise<number | undefined> {
+    await this.#read(this.#reading.place)
+    const first = this.#page[0]
+    return first && first.position + skipOf(first, this.#reading)
+  }
+
+  /** Something was committed that matches. */
+  offer(parcel: Parcel, isKept: boolean): void {
+    if (isKept) this.#skipped = parcel.position
+    else this.#aside.add(parcel)
+  }
+
+  /** Messages went from the log, the first of them at that position. */
+  trimmed(topic: TopicRef, first: number, last: number, position: number): void {
+    if (!matches(this.#reading.pattern, topic.name)) return
+    if (this.#isReading) this.#unsure.push({ topic, first, last, position })
+    else if (position + last - first >= this.#next) this.#missing(this.#laterGaps, topic, first, last, position)
+  }
+
+  /** Passes on what can go now, and reads on. */
+  pump(): void {
+    while (!this.#isOver && !this.#isReading) {
+      const isRead = this.#pageAt >= this.#page.length
+      if (isRead && this.#gaps.size === 0) [this.#gaps, this.#laterGaps] = [this.#laterGaps, this.#gaps]
+      if (this.#isDone && isRead && this.#gaps.size === 0) {
+        this.#finish()
+      } else if (!this.#outbox.isFree) {
+        // A rejection means that the subscriber is gone.
+        this.#consumer.ready().then(this.#again, () => {})
+        return
+      } else if (this.#gaps.size > 0) {
+        this.#tellGaps()
+      } else if (!this.#passOn()) {
+        void this.#readOn()
+        return
+      }
+    }
+  }
+
+  /** Reads nothing that is committed from now on. Resolves once all before is in the outbox. */
+  whenLive(): Promise<void> {
+    this.#until = Math.min(this.#until, this.#engine.position)
+    this.#live ??= deferred()
+    return this.#live.promise
+  }
+
+  close(): void {
+    this.#isOver = true
+    this.#aside.clear()
+    this.#forgetGaps(this.#gaps)
+    this.#forgetGaps(this.#laterGaps)
+    this.#turnPage([])
+    this.#live?.resolve()
+  }
+
+  readonly #again = (): void => this.pump()
+
+  get #isDone(): boolean {
+    return this.#next > this.#until || (this.#isLast && this.#skipped < this.#next)
+  }
+
+  /** The next of the page and of what waits aside, by position. False if the next page has to be read before. */
+  #passOn(): boolean {
+    const batch = this.#page[this.#pageAt]
+    const aside = this.#aside.hasGaps ? 0 : (this.#aside.first?.position ?? Number.POSITIVE_INFINITY)
+    if (aside < (batch?.position ?? this.#next)) this.#takeAside()
+    else if (batch) this.#send(aside)
+    else return false
+    return true
+  }
+
+  /** Sends batches of the page that fit into a frame together, up to a position. */
+  #send(before: number): void {
+    const parts: Uint8Array[] = []
+    let [size, count] = [0, 0]
+    for (; this.#pageAt < this.#page.length; this.#pageAt++) {
+      const batch = this.#page[this.#pageAt] as StoredBatch
+      if (batch.position >= before || batch.position > this.#until) break
+      const skip = skipOf(batch, this.#reading)
+      if (skip >= batch.count) continue
+      if (parts.length > 0 && size + batch.bytes.length > this.#maxBytes) break
+      const bytes = skip === 0 ? batch.bytes : withoutFirst(new BatchHeader(batch.bytes), skip)
+      if (bytes === undefined) {
+        // What cannot be divided goes whole, and is told in its place.
+        const { topic, seq } = batch
+        if (parts.length > 0) break
+        this.#pageAt++
+        this.#outbox.drop({ topic: topic.name, first: seq + skip, last: seq + batch.count - 1, epoch: topic.epoch })
+        return
+      }
+      parts.push(bytes)
+      size += bytes.length
+      count += batch.count - skip
+    }
+    if (this.#pageAt < this.#page.length && (this.#page[this.#pageAt] as StoredBatch).position > this.#until) {
+      this.#pageAt = this.#page.length
+    }
+    const [first] = parts
+    if (first) this.#outbox.offer(new Parcel(parts.length === 1 ? first : join(parts, size), count))
+  }
+
+  async #readOn(): Promise<void> {
+    const before = this.#page.length
+    await this.#read({ position: this.#next })
+    if (this.#isOver) return
+    // Where nothing was found in much, others get their turn.
+    if (before === 0 && this.#page.length === 0 && !this.#isLast) this.#clock.turn(this.#again)
+    else this.pump()
+  }
+
+  async #read(from: Place): Promise<void> {
+    this.#isReading = true
+    const page = await this.#engine.read({ pattern: this.#reading.pattern, from, maxBytes: pageBytes })
+    this.#isReading = false
+    if (this.#isOver) return
+    this.#next = page.next
+    this.#isLast = page.end
+    this.#turnPage(page.batches)
+    for (const { topic, first, last, position } of this.#unsure.splice(0)) {
+      const gaps = position < page.next ? this.#gaps : this.#laterGaps
+      if (!has(page, position)) this.#missing(gaps, topic, first, last, position)
+    }
+  }
+
+  #turnPage(batches: readonly StoredBatch[]): void {
+    let cost = 0
+    for (const { bytes } of batches) cost += bytes.length
+    this.#share.memory.add(cost - this.#pageCost)
+    this.#pageCost = cost
+    this.#page = batches
+    this.#pageAt = 0
+  }
+
+  #missing(gaps: Map<string, TopicGap>, topic: TopicRef, from: number, last: number, position: number): void {
+    const first = Math.max(from, this.#reading.wantedFrom(topic, position))
+    if (first > last) return
+    const known = gaps.get(topic.name)
+    gaps.set(topic.name, { topic: topic.name, first: known?.first ?? first, last, epoch: topic.epoch })
+    if (known === undefined) this.#share.memory.add(gapBytes)
+  }
+
+  #tellGaps(): void {
+    const gaps = [...this.#gaps.values()]
+    this.#forgetGaps(this.#gaps)
+    this.#outbox.miss(gaps)
+  }
+
+  #forgetGaps(gaps: Map<string, TopicGap>): void {
+    this.#share.memory.give(gaps.size * gapBytes)
+    gaps.clear()
+  }
+
+  #finish(): void {
+    this.#isOver = true
+    while (!this.#aside.isEmpty) this.#takeAside()
+    this.close()
+    this.#isLive()
+  }
+
+  #takeAside(): void {
+    if (this.#aside.hasGaps) {
+      this.#outbox.miss(this.#aside.takeGaps(Number.POSITIVE_INFINITY))
+      return
+    }
+    const parcel = this.#aside.takeParcel()
+    if (parcel) this.#outbox.offer(parcel)
+  }
+}
+
+function skipOf({ topic, seq, position, skip }: StoredBatch, { wantedFrom }: Reading): number {
+  return Math.max(skip, wantedFrom(topic, position) - seq)
+}
+
+function has({ batches, next }: Page, position: number): boolean {
+  return position < next && batches.some((one) => one.position <= position && position < one.position + one.count)
+}

@@ -1,0 +1,68 @@
+/**
+ * One stream on the broker channel as the hub sees it: whose it is, what it has brought, and how long it may be held up.
+ *
+ * Floor 9. A client may have several; each has a peer object of its own, and all of them the client's link.
+ */
+import { encodeText } from '#base/bytes'
+import type { Clock } from '#base/clock'
+import type { PeerInfo } from '#socket/client'
+import { Patience } from './delivery/patience.ts'
+
+export class Inlet {
+  readonly linkId: number
+  /** The name that its batches must carry: the authenticated one where there is one. */
+  readonly sender: string
+  /** Messages taken and refused. */
+  taken = 0
+  refused = 0
+  readonly #senderBytes: Uint8Array
+  /** One for each share that its topics have: one, mostly. */
+  readonly #patiences: Patience[] = []
+
+  constructor({ linkId, name, identity }: PeerInfo) {
+    this.linkId = linkId
+    this.sender = identity.name ?? name
+    this.#senderBytes = encodeText(this.sender)
+  }
+
+  /** Whether `bytes[start, end)` is its sender. */
+  isSender(bytes: Uint8Array, start: number, end: number): boolean {
+    const own = this.#senderBytes
+    if (own.length !== end - start) return false
+    for (let i = 0; i < own.length; i++) if (own[i] !== bytes[start + i]) return false
+    return true
+  }
+
+  /** Something has come on it. */
+  arrived(now: number): void {
+    for (const patience of this.#patiences) patience.arrived(now)
+  }
+
+  patience(share: number, clock: Clock): Patience {
+    let patience = this.#patiences.find((one) => one.share === share)
+    if (patience === undefined) {
+      patience = new Patience(share, clock.now())
+      this.#patiences.push(patience)
+    }
+    return patience
+  }
+}
+
+/** The inlets of all streams. */
+export class Inlets {
+  readonly #all = new WeakMap<PeerInfo, Inlet>()
+  #peer: PeerInfo | undefined
+  #latest: Inlet | undefined
+
+  of(peer: PeerInfo): Inlet {
+    if (this.#latest && peer === this.#peer) return this.#latest
+    let inlet = this.#all.get(peer)
+    if (inlet === undefined) {
+      inlet = new Inlet(peer)
+      this.#all.set(peer, inlet)
+    }
+    this.#peer = peer
+    this.#latest = inlet
+    return inlet
+  }
+}

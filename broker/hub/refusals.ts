@@ -1,0 +1,118 @@
+/**
+ * What clients sent one way and was refused, until they are told. [BROKER 3.9]
+ *
+ * Floor 7. A client asks once, and is answered in the turn after something of it was refused. What comes meanwhile is
+ * joined by topic and code, and beyond a few entries by code alone. Clients that do not ask cost little: only the latest
+ * are remembered.
+ */
+import type { Clock } from '#base/clock'
+import { type Deferred, deferred } from '#base/deferred'
+import { SignalboxError } from '#base/errors'
+import type { Request } from '#socket/client'
+import { encodeReply, type Refusal } from '../shared/replies.ts'
+
+/** Entries that wait for one client; what does not fit is joined under no topic. */
+const maxEntries = 16
+/** Clients with refusals that nobody has asked for. */
+const maxUnasked = 1_000
+/** Fewer open questions than that are not looked through for those that nobody waits for any more. */
+const leastSwept = 64
+
+interface Watch {
+  readonly request: Request
+  readonly answer: Deferred<Uint8Array>
+}
+
+interface CountedRefusal extends Refusal {
+  count: number
+}
+
+export class Refusals {
+  readonly #clock: Clock
+  /** By link; the oldest first. */
+  readonly #refusals = new Map<number, Map<string, CountedRefusal>>()
+  readonly #watches = new Map<number, Watch[]>()
+  #open = 0
+  #sweepAt = leastSwept
+  #isScheduled = false
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  add(linkId: number, topic: string, error: unknown, count: number): void {
+    let entries = this.#refusals.get(linkId)
+    if (entries === undefined) {
+      entries = new Map()
+      this.#refusals.set(linkId, entries)
+      const [oldest] = this.#refusals.keys()
+      if (this.#refusals.size > maxUnasked && oldest !== undefined) this.#refusals.delete(oldest)
+    }
+    const { code, number, message } = errorParts(error)
+    const known = entries.get(`${code} ${topic}`)
+    const name = known || entries.size < maxEntries ? topic : ''
+    const key = `${code} ${name}`
+    const entry = entries.get(key)
+    if (entry) entry.count += count
+    else entries.set(key, { topic: name, code, number, message, count })
+    this.#schedule()
+  }
+
+  /** Resolves with the answer. It is never heard where the stream has ended. */
+  watch(linkId: number, request: Request): Promise<Uint8Array> {
+    if (this.#open >= this.#sweepAt) this.#sweep()
+    const watch: Watch = { request, answer: deferred() }
+    const watches = this.#watches.get(linkId)
+    if (watches) watches.push(watch)
+    else this.#watches.set(linkId, [watch])
+    this.#open++
+    if (this.#refusals.has(linkId)) this.#schedule()
+    return watch.answer.promise
+  }
+
+  /** Answers everybody with what there is: they will ask the next broker. */
+  close(): void {
+    for (const linkId of [...this.#watches.keys()]) while (this.#answer(linkId));
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#clock.turn(() => {
+      this.#isScheduled = false
+      for (const linkId of [...this.#refusals.keys()]) this.#answer(linkId)
+    })
+  }
+
+  /** Answers the first that still waits. False if nobody does. */
+  #answer(linkId: number): boolean {
+    const watches = this.#watches.get(linkId) ?? []
+    for (let watch = watches.shift(); watch; watch = watches.shift()) {
+      this.#open--
+      if (watches.length === 0) this.#watches.delete(linkId)
+      const entries = watch.request.isCancelled ? undefined : [...(this.#refusals.get(linkId)?.values() ?? [])]
+      if (entries) this.#refusals.delete(linkId)
+      watch.answer.resolve(encodeReply(entries ?? []))
+      if (entries) return true
+    }
+    return false
+  }
+
+  #sweep(): void {
+    for (const [linkId, watches] of [...this.#watches]) {
+      const left = watches.filter(({ request, answer }) => {
+        if (request.isCancelled) answer.resolve(encodeReply([]))
+        return !request.isCancelled
+      })
+      this.#open -= watches.length - left.length
+      if (left.length > 0) this.#watches.set(linkId, left)
+      else this.#watches.delete(linkId)
+    }
+    this.#sweepAt = Math.max(leastSwept, this.#open * 2)
+  }
+}
+
+function errorParts(error: unknown): { code: string; number: number; message: string } {
+  if (error instanceof SignalboxError) return { code: error.code, number: error.number, message: error.message }
+  return { code: 'REMOTE', number: 0, message: String(error) }
+}

@@ -1,0 +1,134 @@
+/**
+ * Where a subscription begins: what it gets of what is kept, and what of that is missing, new or after an interruption.
+ *
+ * Floor 9, pure. Answers are given from the table of topics as it is now; nothing is read.
+ */
+import type { TopicGap } from '../shared/gap.ts'
+import type { From, Resume, SeenTopic } from '../shared/requests.ts'
+import { isPattern } from '../shared/topic-name.ts'
+import type { Place, TopicRef } from './engine/engine.ts'
+import type { Topic } from './topic.ts'
+import type { Topics } from './topics.ts'
+
+export interface Start {
+  /** Where reading begins; nowhere if it begins with what is published next. */
+  readonly place: Place | undefined
+  /** The first sequence that is wanted of a topic, if not all that is read of it. */
+  readonly wantedFrom: (topic: TopicRef, position: number) => number
+  readonly recovered: boolean
+  readonly gaps: readonly TopicGap[]
+  readonly seen: readonly SeenTopic[]
+}
+
+/** Topics named in the answer at most: enough for most subscriptions, and little where a pattern matches very many. */
+const maxSeen = 1_000
+/** Of another life of the broker, so many topics are gone through to tell what is missing. */
+const maxToldAnew = 10_000
+
+/** What is wanted of one topic. */
+interface Wanted {
+  readonly gap?: TopicGap | undefined
+  /** The sequence that the first message which comes follows on, if it is known. */
+  readonly before: number | undefined
+  /** What was asked for is there. */
+  readonly isThere: boolean
+}
+
+class Starts {
+  readonly gaps: TopicGap[] = []
+  readonly seen: SeenTopic[] = []
+  isThere = true
+
+  add({ name, epoch }: Topic, { gap, before, isThere }: Wanted): void {
+    if (gap) this.gaps.push(gap)
+    if (!isThere) this.isThere = false
+    if (before !== undefined && this.seen.length < maxSeen) this.seen.push([name, before, epoch])
+  }
+
+  start(place: Place | undefined, recovered: boolean, wantedFrom: Start['wantedFrom'] = () => 0): Start {
+    return { place, wantedFrom, recovered, gaps: this.gaps, seen: this.seen }
+  }
+}
+
+/** `position` is that of the latest message. */
+export function startOf(pattern: string, from: From, topics: Topics, position: number): Start {
+  const starts = new Starts()
+  const firsts = new Map<string, number>()
+  const isOnlyRecent = topics.each(pattern, never, (topic) => {
+    const wanted = wantedOf(topic, from, position)
+    starts.add(topic, wanted)
+    if (typeof from === 'object' && 'last' in from) firsts.set(topic.name, (wanted.before ?? 0) + 1)
+  })
+  if (from === 'new') return starts.start(undefined, true)
+  if (from === 'all') return starts.start({ position: 1 }, true)
+  if ('position' in from) return starts.start({ position: from.position }, from.position <= position + 1)
+  if ('time' in from) return starts.start({ time: from.time }, true)
+  if ('last' in from && from.last === 0) return starts.start(undefined, true)
+  // What is not kept any more is a gap; what never was, or was in another life, cannot be told as one.
+  const isWhole = 'last' in from || (starts.isThere && isOnlyRecent)
+  // What was published since is wanted whatever its number.
+  const wantedFrom: Start['wantedFrom'] = (topic, at) => {
+    if (at > position) return 0
+    if ('seq' in from) return from.seq
+    if ('last' in from) return firsts.get(topic.name) ?? 0
+    return topic.epoch === from.after.epoch ? from.after.seq + 1 : 0
+  }
+  const [first] = firsts.values()
+  const isOne = !isPattern(pattern)
+  if (isOne && first !== undefined) return starts.start({ seq: first }, isWhole, wantedFrom)
+  return starts.start({ position: 1 }, isWhole, wantedFrom)
+}
+
+/** After an interruption. `epoch` is that of positions. */
+export function resumeOf(pattern: string, resume: Resume, topics: Topics, epoch: number): Start {
+  const starts = new Starts()
+  if (resume.epoch !== epoch) {
+    // Another life of the broker: what was published in it before now is missing, but for what is kept.
+    let steps = 0
+    topics.each(
+      pattern,
+      () => steps++ < maxToldAnew,
+      (topic) => starts.add(topic, { gap: topic.missingFrom(1), before: topic.before, isThere: true }),
+    )
+    return starts.start({ position: 1 }, false)
+  }
+  const { position } = resume
+  const seen = new Map(resume.seen.map((one) => [one[0], one]))
+  const seenOf = ({ name, epoch }: TopicRef): number | undefined => {
+    const known = seen.get(name)
+    return known && known[2] === epoch ? known[1] : undefined
+  }
+  topics.each(
+    pattern,
+    ({ lastPosition }) => lastPosition > position,
+    (topic) => {
+      const known = seenOf(topic)
+      // It was forgotten and has come back since: of the life that was seen, nobody knows the end.
+      const isSameLife = known !== undefined || !seen.has(topic.name)
+      const before = topic.beforeAfter(position, known)
+      starts.add(topic, { gap: topic.missingAfter(position, known), before, isThere: isSameLife })
+    },
+  )
+  const recovered = starts.isThere && starts.gaps.length === 0 && !topics.hasForgotten(pattern, position)
+  return starts.start({ position: position + 1 }, recovered, (topic) => (seenOf(topic) ?? 0) + 1)
+}
+
+function wantedOf(topic: Topic, from: From, position: number): Wanted {
+  const { seq, before, keep, lastPosition } = topic
+  if (from === 'new') return { before: seq, isThere: true }
+  if (from === 'all') return { before, isThere: true }
+  if ('position' in from) {
+    const isAfter = keep === undefined || lastPosition < from.position || from.position > position
+    return { before: isAfter ? seq : topic.beforeAfter(from.position - 1, undefined), isThere: true }
+  }
+  if ('time' in from) return { before: keep === undefined || seq === 0 ? seq : undefined, isThere: true }
+  if ('last' in from) return { before: Math.max(before, seq - from.last), isThere: true }
+  const isThisLife = 'seq' in from || from.after.epoch === topic.epoch
+  const first = 'seq' in from ? from.seq : isThisLife ? from.after.seq + 1 : 1
+  const gap = topic.missingFrom(first)
+  return { gap, before: Math.min(seq, Math.max(before, first - 1)), isThere: isThisLife && first <= seq + 1 }
+}
+
+function never(): boolean {
+  return false
+}

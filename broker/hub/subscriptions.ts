@@ -1,0 +1,209 @@
+/**
+ * All subscriptions of a broker: opened, matched, and dropped.
+ *
+ * Floor 11. Everything committed after one is in the table is forwarded to it, or told as a gap.
+ */
+import type { Clock } from '#base/clock'
+import { handled } from '#base/deferred'
+import type { Consumer, Link, PeerInfo, Request } from '#socket/client'
+import { brokerError } from '../shared/errors.ts'
+import { encodeSubscribeReply } from '../shared/replies.ts'
+import type { SubscribeRequest } from '../shared/requests.ts'
+import { checkPattern } from '../shared/topic-name.ts'
+import { Feed } from './delivery/feed.ts'
+import type { Holdings } from './delivery/holdings.ts'
+import { Subscriber } from './delivery/subscriber.ts'
+import type { Target } from './delivery/target.ts'
+import type { Engine, EngineHost } from './engine/engine.ts'
+import { Matcher } from './matcher.ts'
+import type { HubSettings } from './options.ts'
+import { resumeOf, type Start, startOf } from './starts.ts'
+import type { Topics } from './topics.ts'
+
+/** Gaps that the answer to `subscribe` names at most; the others follow as notices. */
+const maxReplyGaps = 10_000
+
+/** What subscriptions need of their hub. */
+export interface Surroundings {
+  readonly link: Link
+  readonly settings: HubSettings
+  readonly clock: Clock
+  readonly engine: Engine
+  readonly epoch: number
+}
+
+export class Subscriptions {
+  readonly matcher = new Matcher<Target>()
+  readonly #around: Surroundings
+  readonly #holdings: Holdings
+  readonly #all = new Map<string, Subscriber>()
+  readonly #behind = new Set<Subscriber>()
+  /** How many have each pattern: the engine is told of the first and the last. */
+  readonly #patterns = new Map<string, number>()
+  /** Channels of those that are being opened. */
+  readonly #opening = new Set<string>()
+  #forwarded = 0
+  #dropped = 0
+
+  constructor(around: Surroundings, holdings: Holdings) {
+    this.#around = around
+    this.#holdings = holdings
+  }
+
+  stats(): { subscriptions: number; forwarded: number; dropped: number; held: number; catchingUp: number } {
+    let [forwarded, dropped, held] = [this.#forwarded, this.#dropped, 0]
+    for (const subscriber of this.#all.values()) {
+      forwarded += subscriber.outbox.forwarded
+      dropped += subscriber.dropped
+      held += subscriber.held
+    }
+    return { subscriptions: this.#all.size, forwarded, dropped, held, catchingUp: this.#behind.size }
+  }
+
+  /** Begins one, and answers the request. Rejects with INVALID_REQUEST, INVALID_PATTERN, TOO_MANY_SUBSCRIPTIONS ... */
+  async open(wanted: SubscribeRequest, request: Request, topics: Topics): Promise<undefined> {
+    const { channel, pattern } = wanted
+    checkPattern(pattern)
+    const { linkId } = request.peer
+    const consumer = await this.#consumer(channel, linkId)
+    this.#opening.delete(channel)
+    const limit = this.#granted(wanted)
+    const subscriber = new Subscriber(wanted, linkId, consumer, limit, this.#holdings.join(linkId))
+    const start = this.#start(wanted, topics)
+    const before = this.#around.engine.position
+    this.#all.set(channel, subscriber)
+    this.matcher.add(pattern, subscriber)
+    const told = this.#interest(pattern, 1)
+    if (told) await told
+    const first = start.place ? await this.#catchUp(subscriber, start, start.place) : undefined
+    // It has ended meanwhile.
+    if (this.#all.get(channel) !== subscriber) return undefined
+    const { epoch } = this.#around
+    const { recovered, gaps, seen } = start
+    const position = first === undefined ? before : first - 1
+    const granted = { limitMessages: limit.messages, limitBytes: limit.bytes }
+    // It rejects when the client is gone, or does not read.
+    void handled(
+      request.respond(
+        encodeSubscribeReply({ epoch, position, recovered, gaps: gaps.slice(0, maxReplyGaps), seen, ...granted }),
+      ),
+    )
+    if (gaps.length > maxReplyGaps) subscriber.outbox.miss(gaps.slice(maxReplyGaps))
+    subscriber.pump()
+    return undefined
+  }
+
+  /** Ends one of that client's, if it is one: at once, or once it has been sent what was committed so far. */
+  async end(channel: string, drain: boolean, linkId: number): Promise<void> {
+    const subscriber = this.#all.get(channel)
+    if (subscriber === undefined || subscriber.linkId !== linkId) return
+    this.matcher.delete(subscriber.pattern, subscriber)
+    if (drain) await subscriber.whenEmpty()
+    this.#drop(subscriber)
+  }
+
+  /** Messages went from the log: whoever has not read them is told. */
+  readonly trimmed: EngineHost['trimmed'] = (topic, first, last, position) => {
+    for (const subscriber of this.#behind) subscriber.trimmed(topic, first, last, position)
+  }
+
+  /** Resolves when everything committed so far has been sent to all of them. */
+  async whenEmpty(): Promise<void> {
+    await Promise.all([...this.#all.values()].map((subscriber) => subscriber.whenEmpty()))
+  }
+
+  close(): void {
+    for (const subscriber of [...this.#all.values()]) this.#drop(subscriber)
+  }
+
+  /** The calling side of a channel that the client provides, and nobody else. */
+  async #consumer(channel: string, linkId: number): Promise<Consumer> {
+    const { settings, link } = this.#around
+    // There the broker would forward to itself.
+    if (channel.toLowerCase() === settings.channel.toLowerCase()) throw taken()
+    const limit = settings.maxSubscriptions
+    if (this.#all.size + this.#opening.size >= limit) {
+      throw brokerError('TOO_MANY_SUBSCRIPTIONS', `There are ${limit} subscriptions.`, { details: { limit } })
+    }
+    if (this.#all.has(channel) || this.#opening.has(channel)) throw taken()
+    let consumer: Consumer | undefined
+    const observe = (): void => {
+      const subscriber = this.#all.get(channel)
+      // The client is gone, or another has come beside it.
+      if (subscriber && subscriber.consumer === consumer && !areOf(consumer.peers, linkId)) this.#drop(subscriber)
+    }
+    this.#opening.add(channel)
+    try {
+      consumer = await link.consumer(channel, { observe })
+    } catch (error) {
+      this.#opening.delete(channel)
+      throw error
+    }
+    if (areOf(consumer.peers, linkId)) return consumer
+    this.#opening.delete(channel)
+    await consumer.close()
+    throw taken()
+  }
+
+  #granted({ limitMessages, limitBytes, maxMessageBytes }: SubscribeRequest) {
+    const { messages, bytes } = this.#around.settings.maxLimit
+    return {
+      messages: Math.min(limitMessages, messages),
+      bytes: Math.min(limitBytes, bytes),
+      messageBytes: maxMessageBytes,
+    }
+  }
+
+  #start({ pattern, from, resume }: SubscribeRequest, topics: Topics): Start {
+    const { epoch, engine } = this.#around
+    return resume ? resumeOf(pattern, resume, topics, epoch) : startOf(pattern, from, topics, engine.position)
+  }
+
+  /** Resolves with the position of the first message that it will read, if there is any. */
+  async #catchUp(
+    subscriber: Subscriber,
+    start: Start,
+    place: NonNullable<Start['place']>,
+  ): Promise<number | undefined> {
+    const { engine, clock } = this.#around
+    const { pattern, consumer, outbox, share, limit } = subscriber
+    const reading = { pattern, place, wantedFrom: start.wantedFrom }
+    const feed = new Feed(engine, clock, consumer, outbox, share, limit, reading, () => {
+      this.#behind.delete(subscriber)
+      subscriber.live()
+    })
+    subscriber.catchUp(feed)
+    this.#behind.add(subscriber)
+    return feed.open()
+  }
+
+  /** A promise when the engine has to be waited for, before it is sure to tell what is committed. */
+  #interest(pattern: string, change: 1 | -1): Promise<void> | undefined {
+    const before = this.#patterns.get(pattern) ?? 0
+    const after = before + change
+    if (after === 0) this.#patterns.delete(pattern)
+    else this.#patterns.set(pattern, after)
+    return before === 0 || after === 0 ? this.#around.engine.interest(pattern, change) : undefined
+  }
+
+  /** Ends one here; harmless when it has ended. */
+  #drop(subscriber: Subscriber): void {
+    if (this.#all.get(subscriber.channel) !== subscriber) return
+    this.#all.delete(subscriber.channel)
+    this.#behind.delete(subscriber)
+    this.matcher.delete(subscriber.pattern, subscriber)
+    void this.#interest(subscriber.pattern, -1)
+    this.#forwarded += subscriber.outbox.forwarded
+    this.#dropped += subscriber.dropped
+    subscriber.close()
+  }
+}
+
+function areOf(peers: readonly PeerInfo[], linkId: number): boolean {
+  return peers.length > 0 && peers.every((peer) => peer.linkId === linkId)
+}
+
+function taken(): Error {
+  const what = 'The channel of the subscription is taken, or its client does not provide it, or others do too.'
+  return brokerError('INVALID_REQUEST', what)
+}
