@@ -195,9 +195,14 @@ function isBarred(line: Line, by: Line): boolean {
 
 /** Where a link is, only those are told who are trusted. [SOCK 4.4] */
 function attach({ line, number, end }: Side, peer: Line): void {
-  const { linkId, name, transport, address, identity, features } = peer.info
-  const told = { linkId, name, transport, identity, features }
-  line.tell(Kind.ATTACH, number, end.number, encodePeer(line.isTrusted ? { ...told, address } : told))
+  line.tell(Kind.ATTACH, number, end.number, line.isTrusted ? encodePeer(peer.info) : introduced(peer))
+}
+
+/** Encoded once: a broker's link is introduced to every client. */
+function introduced(peer: Line): Uint8Array {
+  const { linkId, name, transport, identity, features } = peer.info
+  peer.introduction ??= encodePeer({ linkId, name, transport, identity, features })
+  return peer.introduction
 }
 
 /** A list of one is made as such, for an array that is pushed to reserves room for sixteen more. */

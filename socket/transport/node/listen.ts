@@ -89,10 +89,7 @@ interface Accepting {
 const common = { highWaterMark: highWaterBytes }
 
 function plain(take: (socket: Socket, intake: Intake | undefined) => void): Accepting {
-  const server = createServer({ ...common, pauseOnConnect: true }, (accepted) => {
-    const { socket, intake } = withIntake(accepted, highWaterBytes)
-    take(socket, intake)
-  })
+  const server = createServer({ ...common, pauseOnConnect: true }, (socket) => take(socket, withIntake(socket)))
   return { server, cut: () => {} }
 }
 

@@ -33,6 +33,10 @@ export class SocketPort implements Port, IntakeOwner {
   #scheduled = false
   /** The turn in which output last left. */
   #leftIn = -1
+  readonly #leave = (): void => {
+    this.#scheduled = false
+    if (!this.#congested) this.#flush()
+  }
   #congested = false
   #ended = false
   #closing: Cancel | undefined
@@ -140,12 +144,8 @@ export class SocketPort implements Port, IntakeOwner {
    */
   #plan(): void {
     const turn = this.#clock.turnNumber()
-    const leave = (): void => {
-      this.#scheduled = false
-      if (!this.#congested) this.#flush()
-    }
-    if (this.#leftIn === turn) this.#clock.turn(leave)
-    else this.#clock.soon(leave)
+    if (this.#leftIn === turn) this.#clock.turn(this.#leave)
+    else this.#clock.soon(this.#leave)
     this.#leftIn = turn
   }
 

@@ -119,8 +119,8 @@ describe('a socket that was accepted', () => {
     const client = connect((server.address() as { port: number }).port, '127.0.0.1')
     const [accepted] = (await once(server, 'connection')) as [Socket]
     prepare(accepted)
-    const { socket, intake } = withIntake(accepted, 16_384)
-    const port = new SocketPort(socket, 'tcp', systemClock, intake)
+    const intake = withIntake(accepted)
+    const port = new SocketPort(accepted, 'tcp', systemClock, intake)
     const got = new Recording()
     port.attach(got)
     port.limit(maxFrameBytes)
