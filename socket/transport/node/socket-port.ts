@@ -33,8 +33,13 @@ export class SocketPort implements Port, IntakeOwner {
   #scheduled = false
   /** The turn in which output last left. */
   #leftIn = -1
+  /** Frames in that turn. */
+  #frames = 0
+  /** The last turn with output had more than one frame. */
+  #isBusy = false
   readonly #leave = (): void => {
     this.#scheduled = false
+    if (this.#isBusy) this.#isBusy = this.#frames > 1
     if (!this.#congested) this.#flush()
   }
   #congested = false
@@ -103,12 +108,14 @@ export class SocketPort implements Port, IntakeOwner {
   }
 
   send(kind: number, flags: number, stream: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#frames++
     this.#output ??= new Output()
     this.#output.frame(kind, flags, stream, id, bytes, start, end)
     if (!this.#scheduled || this.#output.bytes >= flushBytes) this.#gathered()
   }
 
   relay(bytes: Uint8Array, start: number, end: number): void {
+    this.#frames++
     this.#output ??= new Output()
     this.#output.relay(bytes, start, end)
     if (!this.#scheduled || this.#output.bytes >= flushBytes) this.#gathered()
@@ -138,15 +145,17 @@ export class SocketPort implements Port, IntakeOwner {
   }
 
   /**
-   * The first output of a turn leaves as soon as whoever made it is done: with a thousand connections it would otherwise
-   * wait until all their input is handled, and be out of the processor's cache by then. What comes later in the turn
-   * leaves together at its end.
+   * The only frame of a turn leaves as soon as whoever made it is done: with a thousand connections it would otherwise
+   * wait until all their input is handled, and be out of the processor's cache by then. Where more come in a turn, they
+   * leave together at its end: a port goes by what its last turn was like.
    */
   #plan(): void {
     const turn = this.#clock.turnNumber()
-    if (this.#leftIn === turn) this.#clock.turn(this.#leave)
-    else this.#clock.soon(this.#leave)
+    if (this.#leftIn === turn) this.#isBusy = true
+    else this.#frames = 1
     this.#leftIn = turn
+    if (this.#isBusy) this.#clock.turn(this.#leave)
+    else this.#clock.soon(this.#leave)
   }
 
   #flush(): void {
