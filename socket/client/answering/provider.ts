@@ -5,7 +5,7 @@
  * read returns no credit, and its Consumers stop.
  */
 
-import { bounded } from '#base/bounded'
+import { limit } from '#base/bounded'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
 import { Fifo } from '#base/fifo'
@@ -35,6 +35,8 @@ import { type Handler, Serving } from './serving.ts'
 
 export type { Answer, Handler } from './serving.ts'
 
+const noLimits: WaitOptions = Object.freeze({})
+
 /** `signal` is the link's here. */
 export type ProviderConnectOptions = LinkOptions & ProviderOptions & Pick<OpenOptions, 'timeoutMs'>
 
@@ -52,9 +54,10 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   readonly #receivers = new Fifo<Deferred<Request | undefined>>()
   readonly #streams = new Map<Stream, Answering>()
   readonly #serving = new Serving(this)
-  /** The message last given by `receive()`, and how many loops are in the middle of one. */
+  /** The message last given by `receive()`. */
   #received: Request | undefined
-  #looping = 0
+  /** Messages on their way to whoever asked for one, or in the body of a loop. */
+  #inHand = 0
   #drained: Deferred<void> | undefined
   #isClosed = false
   #failure: Error | undefined
@@ -127,27 +130,40 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     verify('receive', options, waitRules)
     const { signal } = options
     if (signal?.aborted) throw socketError('ABORTED', undefined, { cause: signal.reason })
-    this.#received?.consumed()
-    this.#received = undefined
+    this.#receivedNow(undefined)
     const request = await this.#receive(options)
-    this.#received = request
+    // Once more, for several may have been asked for at once.
+    this.#receivedNow(request)
+    if (request) this.#letGo()
     return request
   }
 
-  async #receive(options?: WaitOptions): Promise<Request | undefined> {
+  #receivedNow(request: Request | undefined): void {
+    this.#received?.consumed()
+    this.#received = request
+  }
+
+  /** What it gives counts as in hand until `#letGo`. */
+  async #receive(options: WaitOptions): Promise<Request | undefined> {
     const request = this.#inbox.shift()
-    if (request) return request
+    if (request) {
+      this.#inHand++
+      return request
+    }
     if (this.#failure) throw this.#failure
     if (this.#isClosed) return undefined
     const receiver = deferred<Request | undefined>()
     this.#receivers.push(receiver)
-    if (options?.signal === undefined && options?.timeoutMs === undefined) return receiver.promise
-    try {
-      return await bounded(receiver.promise, options, this.#session.settings.clock)
-    } catch (error) {
+    limit(receiver.promise, options, this.#session.settings.clock, (error) => {
       this.#receivers.keep((other) => other !== receiver)
-      throw error
-    }
+      receiver.reject(error)
+    })
+    return receiver.promise
+  }
+
+  #letGo(): void {
+    this.#inHand--
+    this.#checkDrained()
   }
 
   /**
@@ -160,17 +176,15 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
       if (current === undefined) return
       current.consumed()
       current = undefined
-      this.#looping--
-      this.#checkDrained()
+      this.#letGo()
     }
     return {
       next: async () => {
         done()
-        const value = await this.#receive()
+        const value = await this.#receive(noLimits)
         done()
         if (value === undefined) return { value, done: true }
         current = value
-        this.#looping++
         return { value, done: false }
       },
       return: async () => {
@@ -272,8 +286,10 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   }
 
   #keep(request: Request): void {
-    if (this.#receivers.length > 0) {
-      this.#receivers.shift()?.resolve(request)
+    const receiver = this.#receivers.shift()
+    if (receiver) {
+      this.#inHand++
+      receiver.resolve(request)
     } else if (!request.isOneWay && this.#session.settings.memory.isFull) {
       this.refusedMessages++
       void handled(request.fail(socketError('MEMORY_FULL')))
@@ -358,7 +374,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   }
 
   get #isIdle(): boolean {
-    return this.#streams.size + this.#inbox.length + this.#serving.running + this.#looping === 0
+    return this.#streams.size + this.#inbox.length + this.#serving.running + this.#inHand === 0
   }
 
   #checkDrained(): void {

@@ -4,7 +4,7 @@
  * Floor 8. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
  * unanswered. Without a stream, or without credit, messages wait in order, bounded by `maxBufferedBytes`.
  */
-import { bounded } from '#base/bounded'
+import { bounded, limit } from '#base/bounded'
 import { slice } from '#base/bytes'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
@@ -35,7 +35,7 @@ import { openedAlone } from '../connect.ts'
 import { Session } from '../session.ts'
 import { CallTable } from './call-table.ts'
 import { Call, contentOf, Post, payloadTooLarge, tooManyRequests } from './calls.ts'
-import { abortedBy, limit, noOptions, wrongOption } from './giving-up.ts'
+import { abortedBy, noOptions, wrongOption } from './giving-up.ts'
 import { Picker } from './picker.ts'
 
 /** `observe` and `signal` are the link's here. */
