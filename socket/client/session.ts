@@ -5,6 +5,7 @@
  * is one attempt and what came of it; there is at most one, and what any other still has to tell is not heard. The ends
  * outlive it and are opened on each; streams do not. Everything that waits is settled when the session closes.
  */
+import { callBack } from '#base/callback'
 import type { Cancel } from '#base/clock'
 import { deferred, handled } from '#base/deferred'
 import { isTerminal, SignalboxError, socketError } from '#base/errors'
@@ -209,14 +210,7 @@ export class Session implements ConnectionOwner {
   }
 
   #tell(event: LinkEvent): void {
-    try {
-      this.settings.observe?.(event)
-    } catch (error) {
-      // Told in a turn of its own, for here it would leave things half done.
-      this.settings.clock.turn(() => {
-        throw error
-      })
-    }
+    callBack(this.settings.clock, this.settings.observe, event)
   }
 }
 

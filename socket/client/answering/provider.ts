@@ -6,6 +6,7 @@
  */
 
 import { limit } from '#base/bounded'
+import { callBack } from '#base/callback'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
 import { Fifo } from '#base/fifo'
@@ -250,7 +251,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   attached(stream: Stream): void {
     const { settings } = this.#session
     this.#streams.set(stream, new Answering(stream, settings, this))
-    this.#observe?.(this.#streams.size)
+    this.#tell()
   }
 
   /** @internal */
@@ -332,7 +333,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
 
   /** @internal */
   answered(stream: Stream): void {
-    if (this.#streams.delete(stream)) this.#observe?.(this.#streams.size)
+    if (this.#streams.delete(stream)) this.#tell()
     // What is drained is finished, however much it is: it came within the windows.
     this.#inbox.orphan(stream, this.#drained === undefined)
     this.#checkDrained()
@@ -371,6 +372,10 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     this.#streams.clear()
     this.#drained?.resolve()
     this.#ended?.resolve(error)
+  }
+
+  #tell(): void {
+    callBack(this.#session.settings.clock, this.#observe, this.#streams.size)
   }
 
   get #isIdle(): boolean {

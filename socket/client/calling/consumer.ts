@@ -6,6 +6,7 @@
  */
 import { bounded, limit } from '#base/bounded'
 import { slice } from '#base/bytes'
+import { callBack } from '#base/callback'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
 import { defined, invalid, verify } from '#base/verify'
@@ -270,7 +271,7 @@ export class Consumer implements AsyncDisposable {
   /** @internal */
   attached(stream: Stream): void {
     this.#picker.add(stream)
-    this.#observe?.(this.#picker.streams.length)
+    callBack(this.#session.settings.clock, this.#observe, this.#picker.streams.length)
     this.writable()
   }
 
@@ -318,7 +319,7 @@ export class Consumer implements AsyncDisposable {
   /** @internal */
   gone(stream: Stream, error: SignalboxError | undefined): void {
     this.#picker.remove(stream)
-    this.#observe?.(this.#picker.streams.length, error)
+    callBack(this.#session.settings.clock, this.#observe, this.#picker.streams.length, error)
     this.#calls.fail(error ?? socketError('PROVIDER_CLOSED'), stream)
     if (this.#isAlone) this.#backlog?.fail(socketError('NO_PROVIDER'))
   }
