@@ -124,9 +124,9 @@ export class Request {
   }
 
   /**
-   * Answers. Resolves when the answer has left: its bytes are the caller's again then. Does nothing if it is one-way,
-   * answered already, or given up. Rejects with MESSAGE_TOO_LARGE, BUFFER_FULL or MEMORY_FULL, which the Consumer gets
-   * as well, and with what ends the stream.
+   * Answers. Resolves when the answer has left, or nobody waits for it any more: its bytes are the caller's again then.
+   * Does nothing if it is one-way, answered already, or given up. Rejects with MESSAGE_TOO_LARGE, BUFFER_FULL or
+   * MEMORY_FULL, which the Consumer gets as well. A rejection that nobody looks at does not end the process.
    */
   respond(payload: Uint8Array, options: TransferOptions = noOptions): Promise<void> {
     if (options !== noOptions) {
