@@ -83,6 +83,11 @@ export class Request {
     return this.#end - this.#start
   }
 
+  /** @internal Bytes that it keeps: of the payload and the metadata, which are kept as received and as they were read. */
+  get weight(): number {
+    return this.size + 2 * (this.#start - this.#from)
+  }
+
   /** @internal Whether it came on that stream. */
   isOf(stream: Stream): boolean {
     return this.#answerer.stream === stream
