@@ -184,8 +184,10 @@ export class Session implements ConnectionOwner {
   }
 
   #isFinal(cause: Error): boolean {
-    if (!isTerminal(cause)) return false
-    if (!(cause instanceof SignalboxError) || cause.code !== 'UNAUTHENTICATED') return true
+    if (!(cause instanceof SignalboxError) || cause.code !== 'UNAUTHENTICATED') {
+      this.#rejections = 0
+      return isTerminal(cause)
+    }
     const now = this.settings.clock.monotonic()
     if (this.#rejections++ === 0) this.#rejectedSince = now
     return this.#rejections > maxRejections && now - this.#rejectedSince >= rejectedForMs
