@@ -5,7 +5,7 @@
  */
 import { bounded } from '#base/bounded'
 import { SignalboxError, socketError } from '#base/errors'
-import { verify } from '#base/verify'
+import { defined, verify } from '#base/verify'
 import { type LinkOptions, linkSettings, type OpenOptions, openRules, openTimeoutMs } from '../options.ts'
 import { dialOf } from '../transport/transports.ts'
 import { Session } from './session.ts'
@@ -53,7 +53,7 @@ export async function openedAlone<T extends Opening>(
   make: (session: Session) => T,
 ): Promise<T> {
   const { timeoutMs, ...linkOptions } = options
-  const limits: OpenOptions = timeoutMs === undefined ? {} : { timeoutMs }
+  const limits = defined({ timeoutMs, signal: options.signal }) as OpenOptions
   verify('connect', limits, openRules)
   const session = await connectedSession(url, linkOptions)
   try {

@@ -4,7 +4,7 @@
  * Floor 8. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
  * unanswered. Without a stream, or without credit, messages wait in order, bounded by `maxBufferedBytes`.
  */
-import { bounded, limit } from '#base/bounded'
+import { limit } from '#base/bounded'
 import { slice } from '#base/bytes'
 import { callBack } from '#base/callback'
 import { type Deferred, deferred, handled } from '#base/deferred'
@@ -36,6 +36,7 @@ import { openedAlone } from '../connect.ts'
 import { Session } from '../session.ts'
 import { CallTable } from './call-table.ts'
 import { Call, contentOf, Post, payloadTooLarge, tooManyRequests } from './calls.ts'
+import { CreditWaiters } from './credit-waiters.ts'
 import { abortedBy, noOptions, wrongOption } from './giving-up.ts'
 import { Picker } from './picker.ts'
 
@@ -59,7 +60,7 @@ export class Consumer implements AsyncDisposable {
   #backlog: Backlog | undefined
   /** Until the server has taken the channel end. */
   #ready: Deferred<void> | undefined = deferred()
-  #credited: Deferred<void> | undefined
+  #waiters: CreditWaiters | undefined
   #idle: Deferred<void> | undefined
   #ended: Deferred<Error | undefined> | undefined
   /** One-way messages that wait, or whose fragments do. */
@@ -137,9 +138,8 @@ export class Consumer implements AsyncDisposable {
     const refusal = this.#closed ?? wrongOption('ready', options, waitRules)
     if (refusal) return Promise.reject(refusal)
     if (this.credit > 0) return already
-    this.#credited ??= deferred()
-    const { promise } = this.#credited
-    return options === noOptions ? promise : bounded(promise, options, this.#session.settings.clock)
+    this.#waiters ??= new CreditWaiters()
+    return this.#waiters.wait(options, this.#session.settings.clock)
   }
 
   /**
@@ -306,9 +306,7 @@ export class Consumer implements AsyncDisposable {
   /** @internal */
   writable(): void {
     this.#backlog?.pump()
-    if (this.#credited === undefined || this.credit <= 0) return
-    this.#credited.resolve()
-    this.#credited = undefined
+    if (this.#waiters !== undefined && this.credit > 0) this.#waiters.resolve()
   }
 
   /** @internal The Provider takes nothing new: this side begins nothing new either, and waits for its answers. */
@@ -343,8 +341,7 @@ export class Consumer implements AsyncDisposable {
     this.#ready?.reject(this.#closed)
     this.#backlog?.fail(this.#closed)
     this.#calls.fail(this.#closed)
-    if (this.#credited) void handled(this.#credited.promise)
-    this.#credited?.reject(this.#closed)
+    this.#waiters?.reject(this.#closed)
     this.#idle?.resolve()
     this.#picker.clear()
     this.#ended?.resolve(error)
