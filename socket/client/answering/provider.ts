@@ -333,9 +333,13 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
 
   /** @internal */
   answered(stream: Stream): void {
-    if (this.#streams.delete(stream)) this.#tell()
-    // What is drained is finished, however much it is: it came within the windows.
-    this.#inbox.orphan(stream, this.#drained === undefined)
+    const answering = this.#streams.get(stream)
+    if (answering === undefined) return
+    this.#streams.delete(stream)
+    this.#tell()
+    // What is drained is finished, however much it is: it came within the windows. All that waits is gone through, so not
+    // for each of a thousand Consumers that have nothing there.
+    if (answering.queued > 0) this.#inbox.orphan(stream, this.#drained === undefined)
     this.#checkDrained()
   }
 

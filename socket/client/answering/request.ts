@@ -23,6 +23,8 @@ export type Ownership = 'given' | 'lent' | 'returned'
 /** Where answers go. */
 export interface Answerer {
   readonly stream: Stream
+  /** Messages of the stream that wait in the inbox. Kept by them. */
+  queued: number
   /** Returns when it has left; nothing when it has at once. What has to wait is as `ownership` says. */
   answer(id: number, flags: number, payload: Uint8Array, ownership: Ownership): Promise<void> | undefined
 }
@@ -124,8 +126,9 @@ export class Request {
   }
 
   set isQueued(value: boolean) {
-    if (value) this.#state |= State.QUEUED
-    else this.#state &= ~State.QUEUED
+    if (value === this.isQueued) return
+    this.#state ^= State.QUEUED
+    this.#answerer.queued += value ? 1 : -1
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Messages that carry little take memory all the same: it counts, so that a sum of many has a bound. */
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
+import { Inbox } from '../../../socket/client/answering/inbox.ts'
 import { House } from '../tools/house.ts'
 import { until } from '../tools/until.ts'
 
@@ -32,4 +33,20 @@ it('metadata of messages that outlived their stream counts, and passes maxBuffer
   expect(far.stats().memory.used).toBeGreaterThan(15 * KiB)
   await provider.close()
   expect(far.stats().memory.used).toBe(0)
+})
+
+it('what waits is not gone through when a Consumer leaves that has nothing there', async () => {
+  await using house = await House.open()
+  const { channelId, consumer, provider, near } = await house.pair()
+  await consumer.post(new Uint8Array(0))
+  const idle = await near.consumer(channelId)
+  await until('its message waits', () => provider.pending === 1 && provider.consumers === 2)
+  const orphan = vi.spyOn(Inbox.prototype, 'orphan')
+  await idle.close()
+  await until('the idle one has left', () => provider.consumers === 1)
+  expect(orphan).not.toHaveBeenCalled()
+  await consumer.close()
+  await until('the other has left', () => provider.consumers === 0)
+  expect(orphan).toHaveBeenCalledOnce()
+  orphan.mockRestore()
 })
