@@ -4,26 +4,46 @@
  * Floor 1.
  */
 import type { Clock } from './clock.ts'
-import { deferred } from './deferred.ts'
 import { socketError } from './errors.ts'
 
-/** Settles as `promise` does, or rejects with TIMEOUT or ABORTED before. What it waited for goes on. */
-export async function bounded<T>(
-  promise: Promise<T>,
-  limits: { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal | undefined },
-  clock: Clock,
-): Promise<T> {
+/** How long to wait. */
+export interface Limits {
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Gives up with TIMEOUT or ABORTED unless `promise` has settled before. It does so within the event itself: whoever has
+ * something to take back takes it back before anything else happens.
+ */
+export function limit(promise: Promise<unknown>, limits: Limits, clock: Clock, giveUp: (error: Error) => void): void {
   const { timeoutMs = Number.POSITIVE_INFINITY, signal } = limits
-  const given = deferred<never>()
-  const onAbort = (): void => given.reject(socketError('ABORTED', undefined, { cause: signal?.reason }))
-  const onTime = (): void => given.reject(socketError('TIMEOUT', `It took longer than ${timeoutMs} ms.`))
-  const stop = timeoutMs === Number.POSITIVE_INFINITY ? undefined : clock.after(timeoutMs, onTime)
-  if (signal?.aborted) onAbort()
-  signal?.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([promise, given.promise])
-  } finally {
-    stop?.()
+  if (timeoutMs === Number.POSITIVE_INFINITY && signal === undefined) return
+  const onTime = (): void => {
+    stop()
+    giveUp(socketError('TIMEOUT', `It took longer than ${timeoutMs} ms.`))
+  }
+  const onAbort = (): void => {
+    stop()
+    giveUp(socketError('ABORTED', undefined, { cause: signal?.reason }))
+  }
+  const cancel = timeoutMs === Number.POSITIVE_INFINITY ? undefined : clock.after(timeoutMs, onTime)
+  const stop = (): void => {
+    cancel?.()
     signal?.removeEventListener('abort', onAbort)
   }
+  if (signal?.aborted) {
+    onAbort()
+    return
+  }
+  signal?.addEventListener('abort', onAbort, { once: true })
+  promise.then(stop, stop)
+}
+
+/** Settles as `promise` does, or rejects with TIMEOUT or ABORTED before. What it waited for goes on. */
+export function bounded<T>(promise: Promise<T>, limits: Limits, clock: Clock): Promise<T> {
+  return new Promise((resolve, reject) => {
+    promise.then(resolve, reject)
+    limit(promise, limits, clock, reject)
+  })
 }

@@ -2,9 +2,10 @@
 import { socketTransports } from './transport/node/dial.ts'
 import { provideTransports } from './transport/transports.ts'
 
-export { type Cancel, type Clock, systemClock } from '#base/clock'
+export { type Cancel, systemClock } from '#base/clock'
 export { type ErrorEntry, type ErrorExtras, SignalboxError, socketErrors } from '#base/errors'
 export { newId } from '#base/identifier'
+export type { OwnClock as Clock } from '#base/own-clock'
 export { type Answer, type Handler, Provider } from './client/answering/provider.ts'
 export { Request } from './client/answering/request.ts'
 export { Consumer } from './client/calling/consumer.ts'

@@ -5,6 +5,7 @@
  */
 import { type Clock, systemClock } from '#base/clock'
 import { defaultMemoryBytes, MemoryBudget } from '#base/memory-budget'
+import { isClock, type OwnClock, wholeClock } from '#base/own-clock'
 import {
   defined,
   invalid,
@@ -73,7 +74,7 @@ export interface LinkOptions {
   /** Told when the connection is made, lost, tried again, or given up. It must not throw. */
   readonly observe?: (event: LinkEvent) => void
   /** Time, turns and randomness. Default the system's. */
-  readonly clock?: Clock
+  readonly clock?: OwnClock
 }
 
 /** Told of what happens to a link. */
@@ -88,7 +89,12 @@ export interface LinkEvent {
 }
 
 type Optional = 'auth' | 'tls' | 'reconnect' | 'transports' | 'maxMemoryBytes' | 'signal' | 'observe'
-type LinkDefaults = Required<Omit<LinkOptions, Optional>> & Pick<LinkOptions, Optional>
+type LinkDefaults = Required<Omit<LinkOptions, Optional | 'clock'>> & Pick<LinkOptions, Optional> & GoesBy
+
+/** A clock that has everything, whatever was given. */
+interface GoesBy {
+  readonly clock: Clock
+}
 
 /** What a link goes by: its options and the defaults. */
 export interface LinkSettings extends LinkDefaults {
@@ -140,7 +146,7 @@ export const linkRules: Rules = {
   },
   signal: isSignal,
   observe: isFunction,
-  clock: isObject,
+  clock: isClock,
 }
 
 const isTexts = {
@@ -159,6 +165,7 @@ export function linkSettings(given: LinkOptions, memory?: MemoryBudget): LinkSet
   return {
     ...linkDefaults,
     ...defined(given),
+    clock: wholeClock(given.clock ?? systemClock),
     memory: memory?.child(maxMemoryBytes) ?? new MemoryBudget(maxMemoryBytes),
   }
 }
@@ -202,7 +209,7 @@ export interface ServerOptions extends ListenAddress {
   /** Told of every link and channel end that opens, closes or is refused. It must not throw. */
   readonly observe?: (event: ServerEvent) => void
   /** Time, turns and randomness. Default the system's. */
-  readonly clock?: Clock
+  readonly clock?: OwnClock
 }
 
 /** A connection that is given to a server, or a link of its own program. */
@@ -225,8 +232,11 @@ export interface ServerEvent {
 }
 
 type Hook = 'authenticate' | 'authorise' | 'observe'
-export type ServerSettings = Required<Omit<ServerOptions, Hook | 'listen' | 'transports' | keyof ListenAddress>> &
-  Pick<ServerOptions, Hook>
+export type ServerSettings = Required<
+  Omit<ServerOptions, Hook | 'clock' | 'listen' | 'transports' | keyof ListenAddress>
+> &
+  Pick<ServerOptions, Hook> &
+  GoesBy
 
 export const serverDefaults: ServerSettings = Object.freeze({
   heartbeatMs: 15_000,
@@ -266,14 +276,14 @@ export const serverRules: Rules = {
   authenticate: isFunction,
   authorise: isFunction,
   observe: isFunction,
-  clock: isObject,
+  clock: isClock,
 }
 
 export function serverSettings(given: ServerOptions): ServerSettings {
   verify('Server.listen', given, serverRules)
   const { port: _port, host: _host, path: _path, url: _url, tls: _tls, listen: _listen, ...rest } = given
   const { transports: _transports, ...settings } = rest
-  return { ...serverDefaults, ...defined(settings) }
+  return { ...serverDefaults, ...defined(settings), clock: wholeClock(given.clock ?? systemClock) }
 }
 
 /** The addresses that the options name. */

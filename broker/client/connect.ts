@@ -7,6 +7,7 @@ import { traced } from '#base/caller'
 import { deferred } from '#base/deferred'
 import { SignalboxError, socketError } from '#base/errors'
 import { newId } from '#base/identifier'
+import { wholeClock } from '#base/own-clock'
 import { defined, invalid } from '#base/verify'
 import { Link, type LinkOptions, linkDefaults } from '#socket/client'
 import { brokerChannel } from '../shared/broker-channel.ts'
@@ -20,7 +21,8 @@ const againMs = 500
 /** The client's settings, from its options and the defaults. */
 export function clientSettings(options: ClientOptions): ClientSettings {
   const { waitForBroker: _waitForBroker, ...own } = options
-  return { ...linkDefaults, producerId: newId(), channel: brokerChannel, ...defined(own) } as ClientSettings
+  const clock = wholeClock(own.clock ?? linkDefaults.clock)
+  return { ...linkDefaults, producerId: newId(), channel: brokerChannel, ...defined(own), clock } as ClientSettings
 }
 
 /**

@@ -5,8 +5,7 @@
  */
 import { bounded } from '#base/bounded'
 import { SignalboxError, socketError } from '#base/errors'
-import { MemoryBudget } from '#base/memory-budget'
-import { verify } from '#base/verify'
+import { defined, verify } from '#base/verify'
 import { type LinkOptions, linkSettings, type OpenOptions, openRules, openTimeoutMs } from '../options.ts'
 import { dialOf } from '../transport/transports.ts'
 import { Session } from './session.ts'
@@ -19,8 +18,7 @@ interface Opening {
 
 /** A session that has not begun to connect. Throws INVALID_OPTION. */
 export function newSession(url: string, options: LinkOptions): Session {
-  const { maxMemoryBytes } = options
-  const settings = linkSettings(options, maxMemoryBytes === undefined ? undefined : new MemoryBudget(maxMemoryBytes))
+  const settings = linkSettings(options)
   const dial = dialOf(url, settings.transports)
   return new Session(settings, (signal) => dial(url, settings, signal))
 }
@@ -55,7 +53,7 @@ export async function openedAlone<T extends Opening>(
   make: (session: Session) => T,
 ): Promise<T> {
   const { timeoutMs, ...linkOptions } = options
-  const limits: OpenOptions = timeoutMs === undefined ? {} : { timeoutMs }
+  const limits = defined({ timeoutMs, signal: options.signal }) as OpenOptions
   verify('connect', limits, openRules)
   const session = await connectedSession(url, linkOptions)
   try {

@@ -230,8 +230,10 @@ export class Connection implements StreamHost, PortOwner, Watched {
       this.send(Kind.RESET, number, encodeFailure(socketError('PROVIDER_CLOSED')))
       return
     }
+    if (this.#streams.has(number)) throw socketError('BAD_FRAME', `The number ${number} of a stream is not new.`)
     const stream = new Stream(number, peer, this, owner)
     this.#streams.set(number, stream)
+    if (this.#state === 'leaving') stream.end()
     owner.attached(stream)
   }
 

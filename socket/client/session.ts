@@ -5,6 +5,7 @@
  * is one attempt and what came of it; there is at most one, and what any other still has to tell is not heard. The ends
  * outlive it and are opened on each; streams do not. Everything that waits is settled when the session closes.
  */
+import { callBack } from '#base/callback'
 import type { Cancel } from '#base/clock'
 import { deferred, handled } from '#base/deferred'
 import { isTerminal, SignalboxError, socketError } from '#base/errors'
@@ -183,8 +184,10 @@ export class Session implements ConnectionOwner {
   }
 
   #isFinal(cause: Error): boolean {
-    if (!isTerminal(cause)) return false
-    if (!(cause instanceof SignalboxError) || cause.code !== 'UNAUTHENTICATED') return true
+    if (!(cause instanceof SignalboxError) || cause.code !== 'UNAUTHENTICATED') {
+      this.#rejections = 0
+      return isTerminal(cause)
+    }
     const now = this.settings.clock.monotonic()
     if (this.#rejections++ === 0) this.#rejectedSince = now
     return this.#rejections > maxRejections && now - this.#rejectedSince >= rejectedForMs
@@ -209,14 +212,7 @@ export class Session implements ConnectionOwner {
   }
 
   #tell(event: LinkEvent): void {
-    try {
-      this.settings.observe?.(event)
-    } catch (error) {
-      // Told in a turn of its own, for here it would leave things half done.
-      this.settings.clock.turn(() => {
-        throw error
-      })
-    }
+    callBack(this.settings.clock, this.settings.observe, event)
   }
 }
 

@@ -47,7 +47,9 @@ export class Assembly {
     if (!isLast && end - start !== maxFrameBytes)
       throw socketError('BAD_FRAME', 'A fragment before the last is not full.')
     this.#filled += end - start
-    if (this.#filled > this.total) throw socketError('BAD_FRAME', 'A message is longer than it was announced.')
+    if (this.#filled > this.total || (!isLast && this.#filled === this.total)) {
+      throw socketError('BAD_FRAME', 'A message is longer than it was announced.')
+    }
     if (this.#refusal) return cost
     this.#parts.push(slice(bytes, start, end))
     const early = Math.min(cost, this.#mayComeEarly - this.early)

@@ -7,7 +7,8 @@
 import { allocate, copy, join } from '#base/bytes'
 import { type Cancel, type Clock, systemClock } from '#base/clock'
 import { Fifo } from '#base/fifo'
-import { defined, isInteger, isNumber, isObject, isText, type Rules, verify } from '#base/verify'
+import { isClock, type OwnClock, wholeClock } from '#base/own-clock'
+import { defined, isInteger, isNumber, isText, type Rules, verify } from '#base/verify'
 import { Decoder } from '../wire/decoder.ts'
 import { headerBytes, writeHeader } from '../wire/frame.ts'
 import type { Port, PortOwner } from './port.ts'
@@ -26,7 +27,7 @@ export interface SimulationOptions {
   /** What the ports call their transport. Default 'simulated'. */
   readonly transport?: string
   /** Default the system's. */
-  readonly clock?: Clock
+  readonly clock?: OwnClock
 }
 
 export type SimulatedSide = 'near' | 'far'
@@ -50,11 +51,14 @@ const simulationRules: Rules = {
   highWaterBytes: isInteger(1),
   seed: isInteger(0),
   transport: isText(20),
-  clock: isObject,
+  clock: isClock,
 }
 const closeWaitMs = 1_000
 
-type Simulation = Required<SimulationOptions>
+interface Simulation extends Required<SimulationOptions> {
+  readonly clock: Clock
+}
+
 /** A piece, or the end of the sender's output. */
 interface Parcel {
   readonly bytes: Uint8Array | undefined
@@ -265,7 +269,7 @@ class SimulatedPort implements Port {
 /** Makes a pair. Give one to `server.accept`, and the other to a link by a transport of its own. */
 export function simulatedPorts(options: SimulationOptions = {}): SimulatedPorts {
   verify('simulatedPorts', options, simulationRules)
-  const simulation = { ...simulationDefaults, ...defined(options) }
+  const simulation = { ...simulationDefaults, ...defined(options), clock: wholeClock(options.clock ?? systemClock) }
   const random = randomOf(simulation.seed)
   const [near, far] = [new SimulatedPort(simulation, random), new SimulatedPort(simulation, random)]
   near.join(far)

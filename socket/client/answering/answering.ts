@@ -8,6 +8,7 @@
 import { allocate, copy } from '#base/bytes'
 import { handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
+import type { MemoryBudget } from '#base/memory-budget'
 import { SmallMap } from '#base/small-map'
 import { invalid } from '#base/verify'
 import type { LinkSettings } from '../../options.ts'
@@ -22,6 +23,7 @@ const failed = Flag.REPLY | Flag.FAIL
 
 /** What stands in the place of an answer that found no room. One for all, for there may be many. */
 const noRoom = encodeFailure(socketError('BUFFER_FULL', 'The answer found no room at the Provider.'))
+const noMemory = encodeFailure(socketError('MEMORY_FULL', 'The answer found no room at the Provider.'))
 
 export interface AnsweringOwner {
   /** The stream has ended in good order. */
@@ -30,6 +32,8 @@ export interface AnsweringOwner {
 
 export class Answering implements Answerer, ReplyOwner {
   readonly stream: Stream
+  /** @internal */ readonly memory: MemoryBudget
+  /** @internal */ queued = 0
   readonly #settings: LinkSettings
   readonly #owner: AnsweringOwner
   readonly #open = new SmallMap<number, Request>()
@@ -40,6 +44,7 @@ export class Answering implements Answerer, ReplyOwner {
 
   constructor(stream: Stream, settings: LinkSettings, owner: AnsweringOwner) {
     this.stream = stream
+    this.memory = settings.memory
     this.#settings = settings
     this.#owner = owner
   }
@@ -86,7 +91,7 @@ export class Answering implements Answerer, ReplyOwner {
     const refusal = flags & Flag.FAIL ? undefined : this.#refusal(payload)
     if (refusal === undefined) return this.#send(id, flags, payload, ownership)
     this.#fail(id, refusal)
-    return Promise.reject(refusal)
+    return handled(Promise.reject(refusal))
   }
 
   #fail(id: number, error: unknown): void {
@@ -95,7 +100,7 @@ export class Answering implements Answerer, ReplyOwner {
   }
 
   #send(id: number, flags: number, bytes: Uint8Array, ownership: Ownership): Promise<void> | undefined {
-    if (this.#waiting === 0 && bytes.length <= maxFrameBytes && this.stream.canSend(0, false)) {
+    if (!this.#backlog?.length && bytes.length <= maxFrameBytes && this.stream.canSend(0, false)) {
       this.stream.post(flags, id, bytes, ownership === 'given')
       this.finishIfDone()
       return undefined
@@ -105,29 +110,25 @@ export class Answering implements Answerer, ReplyOwner {
   }
 
   #sendLater(reply: Reply): Promise<void> {
-    const { stream } = this
-    const { maxBufferedBytes, memory } = this.#settings
-    this.#backlog ??= new Backlog(maxBufferedBytes, memory, (size, ordered) =>
-      stream.canSend(size, ordered) ? stream : undefined,
-    )
     this.#leaving ??= new SmallMap()
     this.#leaving.set(reply.id, reply)
     try {
-      this.#backlog.send(reply)
+      // Not even a single one: each of many Consumers may ask for one, and take none.
+      if (this.memory.isFull) throw socketError('MEMORY_FULL')
+      this.#waiting.send(reply)
       return reply.promise
     } catch (error) {
-      this.#sendInstead(reply.id)
-      return Promise.reject(error)
+      this.#sendInstead(reply.id, error as SignalboxError)
+      return handled(Promise.reject(error))
     }
   }
 
   /** What finds no room is not lost without a word: the Consumer gets a failure in its place, as long as there is any. */
-  #sendInstead(id: number): void {
-    const reply = new Reply(id, failed, noRoom, true, this)
+  #sendInstead(id: number, { code }: SignalboxError): void {
+    const reply = new Reply(id, failed, code === 'MEMORY_FULL' ? noMemory : noRoom, true, this)
     this.#leaving?.set(id, reply)
-    if (this.#backlog?.waitBeyond(reply) === false) {
-      this.stream.fail(socketError('BUFFER_FULL', 'The Consumer does not take its answers.'))
-    }
+    if (this.#waiting.waitBeyond(reply)) this.#waiting.pump()
+    else this.stream.fail(socketError('BUFFER_FULL', 'The Consumer does not take its answers.'))
   }
 
   /** @internal */
@@ -157,8 +158,13 @@ export class Answering implements Answerer, ReplyOwner {
     this.#backlog?.fail(error ?? socketError('CLOSED'))
   }
 
-  get #waiting(): number {
-    return this.#backlog === undefined ? 0 : this.#backlog.length
+  get #waiting(): Backlog {
+    const { stream } = this
+    const { maxBufferedBytes, memory } = this.#settings
+    this.#backlog ??= new Backlog(maxBufferedBytes, memory, (size, ordered) =>
+      stream.canSend(size, ordered) ? stream : undefined,
+    )
+    return this.#backlog
   }
 
   #refusal(payload: Uint8Array): Error | undefined {

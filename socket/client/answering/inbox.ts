@@ -3,7 +3,8 @@
  *
  * Floor 4. The windows of its streams bound what they put here. One-way messages outlive their stream, so what streams
  * that ended have left has a bound of its own: beyond it the oldest of those are dropped, and counted. Whatever leaves
- * the inbox unread gives its credit back: nobody else would.
+ * the inbox unread gives its credit back: nobody else would. The window counts the bytes of a message in the memory
+ * budget as long as its stream is there; the inbox counts what a message takes beside them, and what outlives its stream.
  */
 import { Fifo } from '#base/fifo'
 import type { MemoryBudget } from '#base/memory-budget'
@@ -35,6 +36,7 @@ export class Inbox {
   push(request: Request): void {
     request.isQueued = true
     this.#queue.push(request)
+    this.#memory.add(entryBytes)
   }
 
   /** The next message that is still wanted. */
@@ -62,8 +64,8 @@ export class Inbox {
     this.#queue.each((request) => {
       if (!request.isOf(stream) || this.#orphans.has(request)) return
       this.#orphans.add(request)
-      this.#orphanBytes += request.size + entryBytes
-      this.#memory.add(request.size + entryBytes)
+      this.#orphanBytes += request.weight + entryBytes
+      this.#memory.add(request.weight)
     })
     if (mayDrop && this.#orphanBytes > this.#maxOrphanBytes) this.#dropOldest()
   }
@@ -78,7 +80,7 @@ export class Inbox {
     let left = this.#orphanBytes
     for (const request of this.#orphans) {
       if (left <= this.#maxOrphanBytes) break
-      left -= request.size + entryBytes
+      left -= request.weight + entryBytes
       dropped.add(request)
     }
     this.dropped += dropped.size
@@ -103,8 +105,9 @@ export class Inbox {
   }
 
   #forget(request: Request): void {
+    this.#memory.give(entryBytes)
     if (this.#orphans.size === 0 || !this.#orphans.delete(request)) return
-    this.#orphanBytes -= request.size + entryBytes
-    this.#memory.give(request.size + entryBytes)
+    this.#orphanBytes -= request.weight + entryBytes
+    this.#memory.give(request.weight)
   }
 }

@@ -5,7 +5,8 @@
  * read returns no credit, and its Consumers stop.
  */
 
-import { bounded } from '#base/bounded'
+import { limit } from '#base/bounded'
+import { callBack } from '#base/callback'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
 import { Fifo } from '#base/fifo'
@@ -35,6 +36,8 @@ import { type Handler, Serving } from './serving.ts'
 
 export type { Answer, Handler } from './serving.ts'
 
+const noLimits: WaitOptions = Object.freeze({})
+
 /** `signal` is the link's here. */
 export type ProviderConnectOptions = LinkOptions & Omit<ProviderOptions, 'observe'> & Pick<OpenOptions, 'timeoutMs'>
 
@@ -52,9 +55,10 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   readonly #receivers = new Fifo<Deferred<Request | undefined>>()
   readonly #streams = new Map<Stream, Answering>()
   readonly #serving = new Serving(this)
-  /** The message last given by `receive()`, and how many loops are in the middle of one. */
+  /** The message last given by `receive()`. */
   #received: Request | undefined
-  #looping = 0
+  /** Messages on their way to whoever asked for one, or in the body of a loop. */
+  #inHand = 0
   #drained: Deferred<void> | undefined
   #isClosed = false
   #failure: Error | undefined
@@ -127,27 +131,40 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     verify('receive', options, waitRules)
     const { signal } = options
     if (signal?.aborted) throw socketError('ABORTED', undefined, { cause: signal.reason })
-    this.#received?.consumed()
-    this.#received = undefined
+    this.#receivedNow(undefined)
     const request = await this.#receive(options)
-    this.#received = request
+    // Once more, for several may have been asked for at once.
+    this.#receivedNow(request)
+    if (request) this.#letGo()
     return request
   }
 
-  async #receive(options?: WaitOptions): Promise<Request | undefined> {
+  #receivedNow(request: Request | undefined): void {
+    this.#received?.consumed()
+    this.#received = request
+  }
+
+  /** What it gives counts as in hand until `#letGo`. */
+  async #receive(options: WaitOptions): Promise<Request | undefined> {
     const request = this.#inbox.shift()
-    if (request) return request
+    if (request) {
+      this.#inHand++
+      return request
+    }
     if (this.#failure) throw this.#failure
     if (this.#isClosed) return undefined
     const receiver = deferred<Request | undefined>()
     this.#receivers.push(receiver)
-    if (options?.signal === undefined && options?.timeoutMs === undefined) return receiver.promise
-    try {
-      return await bounded(receiver.promise, options, this.#session.settings.clock)
-    } catch (error) {
+    limit(receiver.promise, options, this.#session.settings.clock, (error) => {
       this.#receivers.keep((other) => other !== receiver)
-      throw error
-    }
+      receiver.reject(error)
+    })
+    return receiver.promise
+  }
+
+  #letGo(): void {
+    this.#inHand--
+    this.#checkDrained()
   }
 
   /**
@@ -160,17 +177,15 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
       if (current === undefined) return
       current.consumed()
       current = undefined
-      this.#looping--
-      this.#checkDrained()
+      this.#letGo()
     }
     return {
       next: async () => {
         done()
-        const value = await this.#receive()
+        const value = await this.#receive(noLimits)
         done()
         if (value === undefined) return { value, done: true }
         current = value
-        this.#looping++
         return { value, done: false }
       },
       return: async () => {
@@ -236,7 +251,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   attached(stream: Stream): void {
     const { settings } = this.#session
     this.#streams.set(stream, new Answering(stream, settings, this))
-    this.#observe?.(this.#streams.size)
+    this.#tell()
   }
 
   /** @internal */
@@ -272,8 +287,10 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   }
 
   #keep(request: Request): void {
-    if (this.#receivers.length > 0) {
-      this.#receivers.shift()?.resolve(request)
+    const receiver = this.#receivers.shift()
+    if (receiver) {
+      this.#inHand++
+      receiver.resolve(request)
     } else if (!request.isOneWay && this.#session.settings.memory.isFull) {
       this.refusedMessages++
       void handled(request.fail(socketError('MEMORY_FULL')))
@@ -316,9 +333,13 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
 
   /** @internal */
   answered(stream: Stream): void {
-    if (this.#streams.delete(stream)) this.#observe?.(this.#streams.size)
-    // What is drained is finished, however much it is: it came within the windows.
-    this.#inbox.orphan(stream, this.#drained === undefined)
+    const answering = this.#streams.get(stream)
+    if (answering === undefined) return
+    this.#streams.delete(stream)
+    this.#tell()
+    // What is drained is finished, however much it is: it came within the windows. All that waits is gone through, so not
+    // for each of a thousand Consumers that have nothing there.
+    if (answering.queued > 0) this.#inbox.orphan(stream, this.#drained === undefined)
     this.#checkDrained()
   }
 
@@ -357,8 +378,12 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     this.#ended?.resolve(error)
   }
 
+  #tell(): void {
+    callBack(this.#session.settings.clock, this.#observe, this.#streams.size)
+  }
+
   get #isIdle(): boolean {
-    return this.#streams.size + this.#inbox.length + this.#serving.running + this.#looping === 0
+    return this.#streams.size + this.#inbox.length + this.#serving.running + this.#inHand === 0
   }
 
   #checkDrained(): void {

@@ -23,6 +23,8 @@ export type Ownership = 'given' | 'lent' | 'returned'
 /** Where answers go. */
 export interface Answerer {
   readonly stream: Stream
+  /** Messages of the stream that wait in the inbox. Kept by them. */
+  queued: number
   /** Returns when it has left; nothing when it has at once. What has to wait is as `ownership` says. */
   answer(id: number, flags: number, payload: Uint8Array, ownership: Ownership): Promise<void> | undefined
 }
@@ -83,6 +85,11 @@ export class Request {
     return this.#end - this.#start
   }
 
+  /** @internal Bytes that it keeps: of the payload and the metadata, which are kept as received and as they were read. */
+  get weight(): number {
+    return this.size + 2 * (this.#start - this.#from)
+  }
+
   /** @internal Whether it came on that stream. */
   isOf(stream: Stream): boolean {
     return this.#answerer.stream === stream
@@ -119,14 +126,15 @@ export class Request {
   }
 
   set isQueued(value: boolean) {
-    if (value) this.#state |= State.QUEUED
-    else this.#state &= ~State.QUEUED
+    if (value === this.isQueued) return
+    this.#state ^= State.QUEUED
+    this.#answerer.queued += value ? 1 : -1
   }
 
   /**
-   * Answers. Resolves when the answer has left: its bytes are the caller's again then. Does nothing if it is one-way,
-   * answered already, or given up. Rejects with MESSAGE_TOO_LARGE, BUFFER_FULL or MEMORY_FULL, which the Consumer gets
-   * as well, and with what ends the stream.
+   * Answers. Resolves when the answer has left, or nobody waits for it any more: its bytes are the caller's again then.
+   * Does nothing if it is one-way, answered already, or given up. Rejects with MESSAGE_TOO_LARGE, BUFFER_FULL or
+   * MEMORY_FULL, which the Consumer gets as well. A rejection that nobody looks at does not end the process.
    */
   respond(payload: Uint8Array, options: TransferOptions = noOptions): Promise<void> {
     if (options !== noOptions) {

@@ -50,7 +50,7 @@ export class Serving {
       this.#failed(request, error)
       return
     }
-    if (!(answer instanceof Promise)) {
+    if (!isPromise(answer)) {
       this.#answered(request, answer)
       return
     }
@@ -59,7 +59,7 @@ export class Serving {
       this.running--
       this.#owner.settled()
     }
-    answer
+    Promise.resolve(answer)
       .then(
         (bytes) => this.#answered(request, bytes),
         (error: unknown) => this.#failed(request, error),
@@ -80,4 +80,9 @@ export class Serving {
     else void handled(request.fail(error))
     request.consumed()
   }
+}
+
+/** Also one that is not the platform's own, as the query of a database driver. */
+function isPromise(answer: Answer | Promise<Answer>): answer is Promise<Answer> {
+  return answer instanceof Promise || typeof (answer as Partial<Promise<Answer>> | undefined)?.then === 'function'
 }

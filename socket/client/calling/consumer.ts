@@ -4,8 +4,9 @@
  * Floor 8. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
  * unanswered. Without a stream, or without credit, messages wait in order, bounded by `maxBufferedBytes`.
  */
-import { bounded } from '#base/bounded'
+import { limit } from '#base/bounded'
 import { slice } from '#base/bytes'
+import { callBack } from '#base/callback'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
 import { defined, invalid, verify } from '#base/verify'
@@ -35,7 +36,8 @@ import { openedAlone } from '../connect.ts'
 import { Session } from '../session.ts'
 import { CallTable } from './call-table.ts'
 import { Call, contentOf, Post, payloadTooLarge, tooManyRequests } from './calls.ts'
-import { abortedBy, limit, noOptions, wrongOption } from './giving-up.ts'
+import { CreditWaiters } from './credit-waiters.ts'
+import { abortedBy, noOptions, wrongOption } from './giving-up.ts'
 import { Picker } from './picker.ts'
 
 /** `observe` and `signal` are the link's here. */
@@ -58,7 +60,7 @@ export class Consumer implements AsyncDisposable {
   #backlog: Backlog | undefined
   /** Until the server has taken the channel end. */
   #ready: Deferred<void> | undefined = deferred()
-  #credited: Deferred<void> | undefined
+  #waiters: CreditWaiters | undefined
   #idle: Deferred<void> | undefined
   #ended: Deferred<Error | undefined> | undefined
   /** One-way messages that wait, or whose fragments do. */
@@ -136,9 +138,8 @@ export class Consumer implements AsyncDisposable {
     const refusal = this.#closed ?? wrongOption('ready', options, waitRules)
     if (refusal) return Promise.reject(refusal)
     if (this.credit > 0) return already
-    this.#credited ??= deferred()
-    const { promise } = this.#credited
-    return options === noOptions ? promise : bounded(promise, options, this.#session.settings.clock)
+    this.#waiters ??= new CreditWaiters()
+    return this.#waiters.wait(options, this.#session.settings.clock)
   }
 
   /**
@@ -270,7 +271,7 @@ export class Consumer implements AsyncDisposable {
   /** @internal */
   attached(stream: Stream): void {
     this.#picker.add(stream)
-    this.#observe?.(this.#picker.streams.length)
+    callBack(this.#session.settings.clock, this.#observe, this.#picker.streams.length)
     this.writable()
   }
 
@@ -305,9 +306,7 @@ export class Consumer implements AsyncDisposable {
   /** @internal */
   writable(): void {
     this.#backlog?.pump()
-    if (this.#credited === undefined || this.credit <= 0) return
-    this.#credited.resolve()
-    this.#credited = undefined
+    if (this.#waiters !== undefined && this.credit > 0) this.#waiters.resolve()
   }
 
   /** @internal The Provider takes nothing new: this side begins nothing new either, and waits for its answers. */
@@ -318,7 +317,7 @@ export class Consumer implements AsyncDisposable {
   /** @internal */
   gone(stream: Stream, error: SignalboxError | undefined): void {
     this.#picker.remove(stream)
-    this.#observe?.(this.#picker.streams.length, error)
+    callBack(this.#session.settings.clock, this.#observe, this.#picker.streams.length, error)
     this.#calls.fail(error ?? socketError('PROVIDER_CLOSED'), stream)
     if (this.#isAlone) this.#backlog?.fail(socketError('NO_PROVIDER'))
   }
@@ -342,8 +341,7 @@ export class Consumer implements AsyncDisposable {
     this.#ready?.reject(this.#closed)
     this.#backlog?.fail(this.#closed)
     this.#calls.fail(this.#closed)
-    if (this.#credited) void handled(this.#credited.promise)
-    this.#credited?.reject(this.#closed)
+    this.#waiters?.reject(this.#closed)
     this.#idle?.resolve()
     this.#picker.clear()
     this.#ended?.resolve(error)

@@ -1,9 +1,8 @@
 /**
- * What ends a call before it is done, from outside: options that are wrong, signals, and time.
+ * What ends a call before it has begun: options that are wrong, and signals.
  *
  * Floor 3.
  */
-import type { Clock } from '#base/clock'
 import { socketError } from '#base/errors'
 import { type Rules, verify } from '#base/verify'
 
@@ -23,25 +22,4 @@ export function wrongOption(where: string, options: object, rules: Rules): Error
 
 export function abortedBy(signal: AbortSignal | undefined): Error | undefined {
   return signal?.aborted ? socketError('ABORTED', undefined, { cause: signal.reason }) : undefined
-}
-
-/** What may end something early. */
-interface Limits {
-  readonly timeoutMs?: number | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-/** Gives up what `promise` tells the end of, when the signal is aborted or the time has come. */
-export function limit(promise: Promise<unknown>, limits: Limits, clock: Clock, giveUp: (error: Error) => void): void {
-  const { timeoutMs = Number.POSITIVE_INFINITY, signal } = limits
-  if (timeoutMs === Number.POSITIVE_INFINITY && signal === undefined) return
-  const onTime = (): void => giveUp(socketError('TIMEOUT', `It has not left within ${timeoutMs} ms.`))
-  const onAbort = (): void => giveUp(socketError('ABORTED', undefined, { cause: signal?.reason }))
-  const cancel = timeoutMs === Number.POSITIVE_INFINITY ? undefined : clock.after(timeoutMs, onTime)
-  signal?.addEventListener('abort', onAbort, { once: true })
-  const stop = (): void => {
-    cancel?.()
-    signal?.removeEventListener('abort', onAbort)
-  }
-  promise.then(stop, stop)
 }

@@ -1,4 +1,5 @@
 /** Several Providers on a channel: who may join, who gets what, and what becomes of requests when one leaves. */
+import { runInNewContext } from 'node:vm'
 import type { Provider, Request } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
 import { newId } from '../../../base/identifier.ts'
@@ -192,4 +193,12 @@ describe('a Provider that leaves', () => {
     await turns()
     expect(consumer.providers).toBe(0)
   })
+})
+
+it('a handler may return a promise that is not of this realm, or of a library', async () => {
+  await using house = await House.open()
+  const { consumer, provider } = await house.pair()
+  const Foreign = runInNewContext('Promise') as PromiseConstructor
+  provider.serve(() => Foreign.resolve(bytes('found')))
+  expect(text(await consumer.send(bytes('a')))).toBe('found')
 })

@@ -47,6 +47,22 @@ describe('a link that was welcomed before', () => {
     expect(server.connections.length).toBe(12)
   })
 
+  it('counts anew when it was told something else between', async () => {
+    const server = new ScriptedServer()
+    server.onFrame = ({ kind }, connection) => {
+      if (kind !== Kind.HELLO) return
+      const before = server.connections.length - 1
+      if (before === 0 || before > 12) connection.welcome()
+      else connection.dismiss(before === 6 ? 'TOO_MANY_LINKS' : 'UNAUTHENTICATED')
+    }
+    let now = 0
+    const clock = { ...systemClock, monotonic: () => (now += 10_000) }
+    await using link = await Link.connect(server.url, { ...server.reach, clock })
+    server.last.port.destroy()
+    await until('it is back', () => link.isOpen && server.connections.length > 1)
+    expect(server.connections.length).toBe(14)
+  })
+
   it('is tried again for as long as it takes when it is told AUTH_UNAVAILABLE', async () => {
     const server = dismissing('AUTH_UNAVAILABLE', 30)
     const reasons: string[] = []

@@ -58,6 +58,13 @@ describe('a payload in fragments', () => {
     expect(() => short.whole()).toThrow(bad)
   })
 
+  it('[SOCK 5.3] is refused when another fragment is to follow the whole, which would cost more than was announced', () => {
+    const assembly = beginAssembly(7, 2 * maxFrameBytes, maxMessageBytes, window)
+    const full = Buffer.alloc(maxFrameBytes)
+    assembly.add(full, 0, maxFrameBytes, costOf(maxFrameBytes), false)
+    expect(() => assembly.add(full, 0, maxFrameBytes, costOf(maxFrameBytes), false)).toThrow('longer')
+  })
+
   it('[SOCK 5.3] is refused when a fragment before the last is not full, so that nobody is buried in small ones', () => {
     for (const length of [0, 1, maxFrameBytes - 1]) {
       const assembly = beginAssembly(1, 1_000_000, maxMessageBytes, window)
