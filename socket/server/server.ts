@@ -85,7 +85,7 @@ export class Server implements AsyncDisposable {
   static async listen(options: ServerOptions = {}): Promise<Server> {
     const server = new Server(serverSettings(options), own)
     const { clock, handshakeTimeoutMs } = server.settings
-    const settings = { clock, handshakeTimeoutMs, reserve: () => server.#roster.reserve() }
+    const settings = { clock, handshakeTimeoutMs, reserve: (cut: () => void) => server.#roster.reserve(cut) }
     try {
       for (const where of listenAddresses(options)) {
         const listen = listenOf(where, options.transports)
