@@ -34,6 +34,7 @@ export class Inbox {
 
   push(request: Request): void {
     request.isQueued = true
+    request.compact()
     this.#queue.push(request)
   }
 

@@ -72,10 +72,9 @@ describe('what waits for all links together', () => {
     other.socket.pause()
     const link = house.server.link()
     const flood = async (id: string, count: number): Promise<void> => {
-      for (let i = 0; i < count; i++) {
-        const end = await link.consumer(id)
-        for (let each = 0; each < 2; each++) void end.post(new Uint8Array(64_000)).catch(() => {})
-      }
+      const ends = await Promise.all(Array.from({ length: count }, () => link.consumer(id)))
+      // All at once: what is posted after the cut would wait for another Provider, and count here.
+      for (const end of [...ends, ...ends]) void end.post(new Uint8Array(64_000)).catch(() => {})
       await turns()
     }
     await flood(small, 50)
