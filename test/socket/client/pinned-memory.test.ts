@@ -24,8 +24,8 @@ describe.each(['tcp', 'in-process'] as const)('a Provider whose requests wait, %
     }
     await until('all wait', () => provider.pending === count)
     for (let id = 1; id <= count; id++) {
-      const { payload } = await provider.receive()
-      expect([String(Buffer.from(payload)), payload.buffer.byteLength]).toEqual([`request ${id}`, expect.any(Number)])
+      const payload = (await provider.receive())?.payload ?? new Uint8Array(0)
+      expect(String(Buffer.from(payload))).toBe(`request ${id}`)
       expect(payload.buffer.byteLength).toBeLessThanOrEqual(8 * 1024)
     }
   })

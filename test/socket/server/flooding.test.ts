@@ -106,6 +106,35 @@ describe('[SOCK 4.3] a link that has as many streams as it may', () => {
     expect([sitting.isOpen, ends.map((end) => end.providers)]).toEqual([true, [1, 1, 1, 1]])
   })
 
+  it('cannot be brought there by one link that waits on its channel with as many Consumers', async () => {
+    await using house = await House.open('tcp', { maxStreamsPerLink: 8 })
+    const channelId = newId()
+    const honest = await (await house.link()).consumer(channelId)
+    const crowding = await house.link()
+    const crowd = await Promise.all(Array.from({ length: 10 }, () => crowding.consumer(channelId)))
+    const waiting = await (await house.link()).consumer(channelId)
+    const provider = await (await house.link()).provider(channelId)
+    provider.serve(({ payload }) => payload)
+    expect(text(await honest.send(bytes('a')))).toBe('a')
+    expect(text(await waiting.send(bytes('b')))).toBe('b')
+    const closed = await Promise.all(crowd.slice(6).map((end) => end.closed))
+    expect(closed.map((error) => (error as { code?: string } | undefined)?.code)).toEqual(
+      Array.from({ length: 4 }, () => 'TOO_MANY_CHANNELS'),
+    )
+    expect([provider.consumers, crowd.slice(0, 6).map((end) => end.providers)]).toEqual([8, [1, 1, 1, 1, 1, 1]])
+  })
+
+  it('and finds more Consumers of many links is refused, and closes none of them', async () => {
+    await using house = await House.open('tcp', { maxStreamsPerLink: 3 })
+    const channelId = newId()
+    const links = await Promise.all(Array.from({ length: 4 }, () => house.link()))
+    const ends = await Promise.all(links.map((link) => link.consumer(channelId)))
+    expect((await failure((await house.link()).provider(channelId))).code).toBe('TOO_MANY_CHANNELS')
+    const provider = await house.server.link().provider(channelId)
+    await until('all are joined', () => ends.every((end) => end.providers === 1))
+    expect(provider.consumers).toBe(4)
+  })
+
   it('and provides a channel leaves new Consumers to the other Providers', async () => {
     await using house = await House.open('tcp', { maxStreamsPerLink: 2 })
     const channelId = newId()
