@@ -3,6 +3,7 @@
  *
  * Floor 1, pure. A rule is a sentence of what is expected and a test for it; an option without a rule is unknown.
  */
+import { type Clock, systemClock } from './clock.ts'
 import { socketError } from './errors.ts'
 
 export interface Rule {
@@ -45,6 +46,14 @@ export const isObject: Rule = {
 export const isArray: Rule = { expected: 'an array', test: Array.isArray }
 
 export const isSignal: Rule = { expected: 'an AbortSignal', test: (value) => value instanceof AbortSignal }
+
+const clockMethods = Object.keys(systemClock) as (keyof Clock)[]
+
+/** All of it: a clock that lacks a method would be found out in the middle of something. */
+export const isClock: Rule = {
+  expected: `a Clock: an object with the methods ${clockMethods.join(', ')}`,
+  test: (value) => isObject.test(value) && clockMethods.every((name) => isFunction.test((value as Clock)[name])),
+}
 
 export const isAnything: Rule = { expected: 'anything', test: () => true }
 

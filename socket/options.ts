@@ -10,6 +10,7 @@ import {
   invalid,
   isAnything,
   isBoolean,
+  isClock,
   isFunction,
   isInteger,
   isNumber,
@@ -140,7 +141,7 @@ export const linkRules: Rules = {
   },
   signal: isSignal,
   observe: isFunction,
-  clock: isObject,
+  clock: isClock,
 }
 
 const isTexts = {
@@ -266,7 +267,7 @@ export const serverRules: Rules = {
   authenticate: isFunction,
   authorise: isFunction,
   observe: isFunction,
-  clock: isObject,
+  clock: isClock,
 }
 
 export function serverSettings(given: ServerOptions): ServerSettings {

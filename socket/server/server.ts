@@ -197,7 +197,8 @@ export class Server implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.isClosing = true
-    const stopped = this.#listeners.map((listener) => listener.close())
+    // Those of other transports may throw; what is connected must be told all the same.
+    const stopped = this.#listeners.map(async (listener) => await listener.close())
     for (const connection of this.#roster.all()) connection.sendAway()
     if (!this.#roster.isEmpty) {
       this.#empty = deferred()
@@ -206,7 +207,7 @@ export class Server implements AsyncDisposable {
       stop()
     }
     for (const connection of this.#roster.all()) connection.end(socketError('SERVER_CLOSING'))
-    await Promise.all(stopped)
+    await Promise.allSettled(stopped)
   }
 }
 

@@ -7,7 +7,7 @@
 import { allocate, copy, join } from '#base/bytes'
 import { type Cancel, type Clock, systemClock } from '#base/clock'
 import { Fifo } from '#base/fifo'
-import { defined, isInteger, isNumber, isObject, isText, type Rules, verify } from '#base/verify'
+import { defined, isClock, isInteger, isNumber, isText, type Rules, verify } from '#base/verify'
 import { Decoder } from '../wire/decoder.ts'
 import { headerBytes, writeHeader } from '../wire/frame.ts'
 import type { Port, PortOwner } from './port.ts'
@@ -50,7 +50,7 @@ const simulationRules: Rules = {
   highWaterBytes: isInteger(1),
   seed: isInteger(0),
   transport: isText(20),
-  clock: isObject,
+  clock: isClock,
 }
 const closeWaitMs = 1_000
 
@@ -70,13 +70,21 @@ class Way {
   readonly #simulation: Simulation
   readonly #random: () => number
   readonly #parcels = new Fifo<Parcel>()
+  /** Whether there is somebody to take what arrives. */
+  readonly #isAwaited: () => boolean
   readonly #arrived: (bytes: Uint8Array | undefined) => void
   #lastDueMs = 0
   #isScheduled = false
 
-  constructor(simulation: Simulation, random: () => number, arrived: (bytes: Uint8Array | undefined) => void) {
+  constructor(
+    simulation: Simulation,
+    random: () => number,
+    isAwaited: () => boolean,
+    arrived: (bytes: Uint8Array | undefined) => void,
+  ) {
     this.#simulation = simulation
     this.#random = random
+    this.#isAwaited = isAwaited
     this.#arrived = arrived
   }
 
@@ -114,7 +122,7 @@ class Way {
 
   #schedule(): void {
     const first = this.#parcels.peek()
-    if (first === undefined || this.#isScheduled || this.isStalled) return
+    if (first === undefined || this.#isScheduled || this.isStalled || !this.#isAwaited()) return
     const { latencyMs, jitterMs, clock } = this.#simulation
     this.#isScheduled = true
     const deliver = (): void => this.#deliver()
@@ -151,16 +159,22 @@ class SimulatedPort implements Port {
   #bytes = 0
   #isScheduled = false
   #isOver = false
+  #reason: Error | undefined
   #closing: Cancel | undefined
 
   constructor(simulation: Simulation, random: () => number) {
     this.transport = simulation.transport
     this.#simulation = simulation
-    this.way = new Way(simulation, random, (bytes) => this.#arrivedThere(bytes))
+    const isAwaited = (): boolean => this.#other?.isAttached === true
+    this.way = new Way(simulation, random, isAwaited, (bytes) => this.#arrivedThere(bytes))
   }
 
   get isPartial(): boolean {
     return this.#decoder?.isPartial === true
+  }
+
+  get isAttached(): boolean {
+    return this.#owner !== undefined
   }
 
   get buffered(): number {
@@ -174,6 +188,8 @@ class SimulatedPort implements Port {
   attach(owner: PortOwner): void {
     this.#owner = owner
     this.#decoder = new Decoder(0, owner)
+    if (this.#isOver) this.#tellEnd()
+    this.#other?.way.resume()
   }
 
   limit(maxFrameBytes: number): void {
@@ -214,7 +230,12 @@ class SimulatedPort implements Port {
     this.#closing?.()
     this.#frames = []
     this.#bytes = 0
-    this.#simulation.clock.turn(() => this.#owner?.ended(error, this))
+    this.#reason = error
+    if (this.#owner) this.#tellEnd()
+  }
+
+  #tellEnd(): void {
+    this.#simulation.clock.turn(() => this.#owner?.ended(this.#reason, this))
   }
 
   #gather(frame: Uint8Array): void {
