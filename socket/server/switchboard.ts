@@ -137,7 +137,8 @@ export class Switchboard implements Joints {
     for (const side of line.sides.values()) {
       const { other } = side
       this.#part(side)
-      other.line.tell(Kind.RESET, other.number, 0, failure)
+      // Nothing must wait, and be counted, for a link that is gone: both sides may be of it.
+      if (other.line !== line) other.line.tell(Kind.RESET, other.number, 0, failure)
     }
   }
 

@@ -59,6 +59,26 @@ describe('[SOCK 7.4] a Provider that is busy for a moment', () => {
   })
 })
 
+describe('a link that is joined with itself', () => {
+  it('and goes while much waits for it is not counted any more', async () => {
+    const { house, busy, channelId } = await scene({ maxLinkBufferBytes: 64 * MiB })
+    await using _house = house
+    busy.open(2, 'consumer', channelId, true)
+    const { stream } = await until('it is joined', () =>
+      busy.frames.find(({ kind, id }) => kind === Kind.ATTACH && id === 2),
+    )
+    busy.socket.pause()
+    await until('much waits', async () => {
+      busy.send({ kind: 200, stream, payload: Buffer.alloc(60_000) })
+      await turns(1)
+      return house.server.stats().memory.used > 0
+    })
+    busy.socket.destroy()
+    await until('it is gone', () => house.server.stats().links === 0)
+    expect(house.server.stats().memory.used).toBe(0)
+  })
+})
+
 describe('what waits for all links together', () => {
   it('has a bound, at which the link with the most is cut, and nobody else', async () => {
     const { house, channelId, busy, cut } = await scene({ maxMemoryBytes: 6 * MiB })
