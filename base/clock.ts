@@ -59,7 +59,10 @@ let isScheduled = false
 let passes = 0
 let turnNumber = 0
 let soonCalls: (() => void)[] = []
+/** Passes of those, one after the other, since the event loop last called anybody. */
 let soonPasses = 0
+/** Passes after which it has not been looked whether there is a next one. */
+let unrested = 0
 
 /**
  * As far as a publish goes within one program: it is packed, goes to the server, to the broker, is packed there, and
@@ -95,15 +98,29 @@ function scheduleTurn(): void {
 }
 
 /**
- * For a turn that has the input of a thousand connections, each going through a few hands. What asks for more than that
- * asks without end, and waits for the end of the turn, so that input gets its chance.
+ * A few hands for each input, however many inputs a turn has. What asks for more than that asks without end, as two
+ * services of one program do that answer each other: it waits for the end of the turn, so that input gets its chance.
  */
-const maxSoonPasses = 8_192
+const maxSoonPasses = 16
+/** So many may be of several inputs that came one after the other: to look after each would double what a pass costs. */
+const fewPasses = 8
 
 function runSoon(): void {
   const calls = soonCalls
   soonCalls = []
   for (const call of calls) guarded(call)
+  if (soonPasses < fewPasses) return
+  unrested++
+  afterPromises(restSoon)
+}
+
+/**
+ * When nobody has asked for more, neither the last of those calls nor who waited for promises, the event loop goes on.
+ * The next pass may come before this does for the last one, and before who waits for it.
+ */
+function restSoon(): void {
+  unrested--
+  if (unrested === 0 && soonCalls.length === 0 && passes === 0) soonPasses = 0
 }
 
 /** The fault of one must not cost the others their turn. It is told as if the call had stood alone. */

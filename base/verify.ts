@@ -46,6 +46,7 @@ export const isArray: Rule = { expected: 'an array', test: Array.isArray }
 
 export const isSignal: Rule = { expected: 'an AbortSignal', test: (value) => value instanceof AbortSignal }
 
+/** All of it: a clock that lacks a method would be found out in the middle of something. */
 export const isAnything: Rule = { expected: 'anything', test: () => true }
 
 /**

@@ -5,19 +5,24 @@
  * do. When all are taken, the oldest that has said nothing has to go; where all have spoken, the newest is refused.
  */
 import type { Cancel } from '#base/clock'
-import { type SocketErrorCode, socketError } from '#base/errors'
+import { type SignalboxError, type SocketErrorCode, socketError } from '#base/errors'
 import type { ServerConnection } from './server-connection.ts'
+
+/** What has said nothing yet: a connection, or one whose handshake of TLS comes before there is a connection here. */
+interface Silent {
+  cut(error: SignalboxError): void
+}
 
 export class Roster {
   readonly links = new Set<ServerConnection>()
-  readonly #silent = new Set<ServerConnection>()
+  readonly #silent = new Set<Silent>()
   readonly #judged = new Set<ServerConnection>()
   /** By the secret of the link, and by who it is: nobody ends the connection of somebody else. [SOCK 3.4] */
   readonly #sessions = new Map<string, ServerConnection>()
   readonly #maxLinks: number
   readonly #maxHandshakes: number
-  /** Handshakes of TLS, which come before there is a connection here. */
-  #reserved = 0
+  /** Those of `#silent` that are no connections yet. */
+  readonly #reserved = new Set<Silent>()
 
   constructor(maxLinks: number, maxHandshakes: number) {
     this.#maxLinks = maxLinks
@@ -25,27 +30,29 @@ export class Roster {
   }
 
   get handshakes(): number {
-    return this.#silent.size + this.#judged.size + this.#reserved
+    return this.#silent.size + this.#judged.size
   }
 
   /** Everything that is connected, welcomed or not. */
   all(): ServerConnection[] {
-    return [...this.links, ...this.#silent, ...this.#judged]
+    const silent = [...this.#silent].filter((each) => !this.#reserved.has(each)) as ServerConnection[]
+    return [...this.links, ...silent, ...this.#judged]
   }
 
   get isEmpty(): boolean {
-    return this.links.size + this.#silent.size + this.#judged.size === 0
+    return this.links.size + this.handshakes === this.#reserved.size
   }
 
-  /** A place for a handshake that comes before there is a connection here; nothing when there is none. */
-  reserve(): Cancel | undefined {
+  /**
+   * A place for a handshake that comes before there is a connection here; nothing when there is none. `cut` ends it, when
+   * its place is needed.
+   */
+  reserve(cut: () => void): Cancel | undefined {
     if (!this.#hasRoom()) return undefined
-    this.#reserved++
-    let isHeld = true
-    return () => {
-      if (isHeld) this.#reserved--
-      isHeld = false
-    }
+    const place: Silent = { cut }
+    this.#silent.add(place)
+    this.#reserved.add(place)
+    return () => this.#forget(place)
   }
 
   /** Whether there is a place for its handshake. */
@@ -64,6 +71,8 @@ export class Roster {
   admit(connection: ServerConnection): SocketErrorCode | undefined {
     const key = keyOf(connection)
     this.#sessions.get(key)?.end(socketError('REPLACED'))
+    // Whoever was told of that may have closed everything.
+    if (!this.#judged.has(connection)) return 'SERVER_CLOSING'
     if (this.links.size >= this.#maxLinks) return 'TOO_MANY_LINKS'
     this.#judged.delete(connection)
     this.links.add(connection)
@@ -72,7 +81,7 @@ export class Roster {
   }
 
   remove(connection: ServerConnection): void {
-    this.#silent.delete(connection)
+    this.#forget(connection)
     this.#judged.delete(connection)
     if (!this.links.delete(connection)) return
     const key = keyOf(connection)
@@ -82,8 +91,15 @@ export class Roster {
   #hasRoom(): boolean {
     if (this.handshakes < this.#maxHandshakes) return true
     const [oldest] = this.#silent
-    oldest?.cut(socketError('HANDSHAKE_TIMEOUT'))
-    return oldest !== undefined
+    if (oldest === undefined) return false
+    this.#forget(oldest)
+    oldest.cut(socketError('HANDSHAKE_TIMEOUT'))
+    return true
+  }
+
+  #forget(silent: Silent): void {
+    this.#silent.delete(silent)
+    this.#reserved.delete(silent)
   }
 }
 

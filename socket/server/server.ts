@@ -85,7 +85,7 @@ export class Server implements AsyncDisposable {
   static async listen(options: ServerOptions = {}): Promise<Server> {
     const server = new Server(serverSettings(options), own)
     const { clock, handshakeTimeoutMs } = server.settings
-    const settings = { clock, handshakeTimeoutMs, reserve: () => server.#roster.reserve() }
+    const settings = { clock, handshakeTimeoutMs, reserve: (cut: () => void) => server.#roster.reserve(cut) }
     try {
       for (const where of listenAddresses(options)) {
         const listen = listenOf(where, options.transports)
@@ -197,7 +197,8 @@ export class Server implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.isClosing = true
-    const stopped = this.#listeners.map((listener) => listener.close())
+    // Those of other transports may throw; what is connected must be told all the same.
+    const stopped = this.#listeners.map(async (listener) => await listener.close())
     for (const connection of this.#roster.all()) connection.sendAway()
     if (!this.#roster.isEmpty) {
       this.#empty = deferred()
@@ -206,7 +207,7 @@ export class Server implements AsyncDisposable {
       stop()
     }
     for (const connection of this.#roster.all()) connection.end(socketError('SERVER_CLOSING'))
-    await Promise.all(stopped)
+    await Promise.allSettled(stopped)
   }
 }
 

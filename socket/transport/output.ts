@@ -5,7 +5,8 @@
  * two pieces of slab. Frames relayed from one received chunk that lie side by side in it stay one run and are sent as
  * one slice. (A system call for each frame, or a writev of many small slices, costs several times as much.) A portion
  * begins in a small slab and goes on in a large one, so that a thousand connections that say a word each in one turn do
- * not take a thousand large ones. Slabs are shared by all connections, and idle ones hold none.
+ * not take a thousand large ones. Slabs are shared by all connections, and idle ones hold none. Where a peer does not
+ * read, nothing is referenced that lies in much more memory than it takes: what waits is counted by its own length.
  */
 import { allocate, allocateSmall, copy } from '#base/bytes'
 import { headerBytes, writeHeader } from '../wire/frame.ts'
@@ -16,6 +17,8 @@ const slabBytes = 128 * 1024
 const smallSlabBytes = 1024
 /** Payloads and runs up to this size are copied, larger ones referenced. */
 export const copyBytes = 8 * 1024
+/** What waits for long keeps the memory alive that it lies in; from this part of it on it is worth that. */
+const worthHolding = 1 / 2
 /** What is left of a large slab, or of a small one, is worth keeping from this size. */
 const worthKeeping = 4 * 1024
 const worthKeepingSmall = 128
@@ -37,6 +40,12 @@ export class Output {
   #runStart = 0
   #runEnd = 0
   #bytes = 0
+  readonly #isHeld: boolean
+
+  /** `isHeld`: the socket takes nothing at present, so what is gathered may wait for long. */
+  constructor(isHeld = false) {
+    this.#isHeld = isHeld
+  }
 
   /** Bytes gathered and not taken. */
   get bytes(): number {
@@ -99,7 +108,14 @@ export class Output {
 
   #refer(bytes: Uint8Array, start: number, end: number): void {
     this.#seal()
-    this.#pieces.push(bytes.subarray(start, end))
+    const length = end - start
+    if (!this.#isHeld || length >= bytes.buffer.byteLength * worthHolding) {
+      this.#pieces.push(bytes.subarray(start, end))
+      return
+    }
+    const own = allocate(length)
+    copy(own, 0, bytes, start, end)
+    this.#pieces.push(own)
   }
 
   #room(size: number): Uint8Array {

@@ -99,8 +99,11 @@ export interface ListenSettings {
   readonly clock: Clock
   /** For a handshake that comes before the one the server can see, such as that of TLS. */
   readonly handshakeTimeoutMs: number
-  /** A place among `maxHandshakes` for one of those: what gives it back; nothing when all are taken. */
-  reserve(): Cancel | undefined
+  /**
+   * A place among `maxHandshakes` for one of those: what gives it back; nothing when all are taken by those who have
+   * spoken. `cut` is called when its place is needed for a newer one: it ends the connection.
+   */
+  reserve(cut: () => void): Cancel | undefined
 }
 
 export interface Listener {

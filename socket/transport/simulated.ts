@@ -74,13 +74,21 @@ class Way {
   readonly #simulation: Simulation
   readonly #random: () => number
   readonly #parcels = new Fifo<Parcel>()
+  /** Whether there is somebody to take what arrives. */
+  readonly #isAwaited: () => boolean
   readonly #arrived: (bytes: Uint8Array | undefined) => void
   #lastDueMs = 0
   #isScheduled = false
 
-  constructor(simulation: Simulation, random: () => number, arrived: (bytes: Uint8Array | undefined) => void) {
+  constructor(
+    simulation: Simulation,
+    random: () => number,
+    isAwaited: () => boolean,
+    arrived: (bytes: Uint8Array | undefined) => void,
+  ) {
     this.#simulation = simulation
     this.#random = random
+    this.#isAwaited = isAwaited
     this.#arrived = arrived
   }
 
@@ -118,7 +126,7 @@ class Way {
 
   #schedule(): void {
     const first = this.#parcels.peek()
-    if (first === undefined || this.#isScheduled || this.isStalled) return
+    if (first === undefined || this.#isScheduled || this.isStalled || !this.#isAwaited()) return
     const { latencyMs, jitterMs, clock } = this.#simulation
     this.#isScheduled = true
     const deliver = (): void => this.#deliver()
@@ -155,16 +163,22 @@ class SimulatedPort implements Port {
   #bytes = 0
   #isScheduled = false
   #isOver = false
+  #reason: Error | undefined
   #closing: Cancel | undefined
 
   constructor(simulation: Simulation, random: () => number) {
     this.transport = simulation.transport
     this.#simulation = simulation
-    this.way = new Way(simulation, random, (bytes) => this.#arrivedThere(bytes))
+    const isAwaited = (): boolean => this.#other?.isAttached === true
+    this.way = new Way(simulation, random, isAwaited, (bytes) => this.#arrivedThere(bytes))
   }
 
   get isPartial(): boolean {
     return this.#decoder?.isPartial === true
+  }
+
+  get isAttached(): boolean {
+    return this.#owner !== undefined
   }
 
   get buffered(): number {
@@ -178,6 +192,8 @@ class SimulatedPort implements Port {
   attach(owner: PortOwner): void {
     this.#owner = owner
     this.#decoder = new Decoder(0, owner)
+    if (this.#isOver) this.#tellEnd()
+    this.#other?.way.resume()
   }
 
   limit(maxFrameBytes: number): void {
@@ -218,7 +234,12 @@ class SimulatedPort implements Port {
     this.#closing?.()
     this.#frames = []
     this.#bytes = 0
-    this.#simulation.clock.turn(() => this.#owner?.ended(error, this))
+    this.#reason = error
+    if (this.#owner) this.#tellEnd()
+  }
+
+  #tellEnd(): void {
+    this.#simulation.clock.turn(() => this.#owner?.ended(this.#reason, this))
   }
 
   #gather(frame: Uint8Array): void {

@@ -1,7 +1,7 @@
 /** The system's clock: turns that share their fate with nobody, and timers of any length. */
 import { describe, expect, it, vi } from 'vitest'
 import { longestTimerMs, systemClock } from '../../base/clock.ts'
-import { turns } from '../socket/tools/until.ts'
+import { turns, until } from '../socket/tools/until.ts'
 
 describe('a turn', () => {
   it('comes after the present one, in the order asked for', async () => {
@@ -49,24 +49,83 @@ describe('a turn', () => {
   })
 
   it('in which one call throws takes nothing from the others', async () => {
-    const uncaught: unknown[] = []
-    const listeners = process.listeners('uncaughtException')
-    process.removeAllListeners('uncaughtException')
-    const onUncaught = (error: unknown): void => void uncaught.push(error)
-    process.on('uncaughtException', onUncaught)
-    const order: number[] = []
-    systemClock.turn(() => order.push(1))
-    systemClock.turn(() => {
-      throw new Error('in a turn')
-    })
-    systemClock.turn(() => order.push(2))
-    await turns(5)
-    systemClock.turn(() => order.push(3))
-    await turns(5)
-    process.off('uncaughtException', onUncaught)
-    for (const listener of listeners) process.on('uncaughtException', listener)
-    expect(order).toEqual([1, 2, 3])
-    expect(uncaught).toEqual([expect.objectContaining({ message: 'in a turn' })])
+    await throwing((call) => systemClock.turn(call))
+  })
+})
+
+/** Three calls, of which the second throws. */
+async function throwing(ask: (call: () => void) => void): Promise<void> {
+  const uncaught: unknown[] = []
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  const onUncaught = (error: unknown): void => void uncaught.push(error)
+  process.on('uncaughtException', onUncaught)
+  const order: number[] = []
+  ask(() => order.push(1))
+  ask(() => {
+    throw new Error('in a turn')
+  })
+  ask(() => order.push(2))
+  await turns(5)
+  ask(() => order.push(3))
+  await turns(5)
+  process.off('uncaughtException', onUncaught)
+  for (const listener of listeners) process.on('uncaughtException', listener)
+  expect(order).toEqual([1, 2, 3])
+  expect(uncaught).toEqual([expect.objectContaining({ message: 'in a turn' })])
+}
+
+describe('what is asked for soon', () => {
+  it('comes after the present call and those who wait for promises, and before the end of the turn', async () => {
+    const order: string[] = []
+    systemClock.turn(() => order.push('turn'))
+    systemClock.soon(() => order.push('soon'))
+    systemClock.soon(() => order.push('soon too'))
+    void (async () => {
+      for (let i = 0; i < 5; i++) await undefined
+      order.push('promises')
+    })()
+    order.push('call')
+    await turns(2)
+    expect(order).toEqual(['call', 'promises', 'soon', 'soon too', 'turn'])
+  })
+
+  it.each([0, 1, 10])('without end lets input and timers come, %i promises after each other', async (promises) => {
+    let [depth, isOver] = [0, false]
+    const again = async (): Promise<void> => {
+      for (let i = 0; i < promises; i++) await undefined
+      depth++
+      if (!isOver) systemClock.soon(() => void again())
+    }
+    systemClock.soon(() => void again())
+    const immediates = 10
+    for (let i = 0; i < immediates; i++) await new Promise((resolve) => setImmediate(resolve))
+    isOver = true
+    // The hands that one input has, and the passes at the end of a turn.
+    expect(depth).toBeLessThan(immediates * 100)
+  })
+
+  it('goes on after a while however often it was asked for in one turn, for each input has its own', async () => {
+    const hands: number[] = []
+    const inputs = 1_000
+    const input = (left: number): void => {
+      let depth = 0
+      const again = (): void => {
+        if (++depth < 5) systemClock.soon(again)
+        else hands.push(left)
+      }
+      systemClock.soon(again)
+    }
+    let isTurnOver = false
+    // Immediates are called one by one, as the input of sockets is.
+    for (let left = 0; left < inputs; left++) setImmediate(input, left)
+    setImmediate(() => setImmediate(() => (isTurnOver = true)))
+    setImmediate(() => expect([hands.length, isTurnOver]).toEqual([inputs, false]))
+    await until('it is over', () => isTurnOver)
+  })
+
+  it('takes nothing from the others when one call throws', async () => {
+    await throwing((call) => systemClock.soon(call))
   })
 })
 

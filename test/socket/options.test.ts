@@ -2,6 +2,7 @@
 
 import { Consumer, Link, Server } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../base/clock.ts'
 import { newId } from '../../base/identifier.ts'
 import { defaultMemoryBytes, MemoryBudget } from '../../base/memory-budget.ts'
 import { defined } from '../../base/verify.ts'
@@ -34,6 +35,14 @@ describe('options', () => {
     expect([own.memory.limit, own.stats().memory]).toEqual([1_000, { used: 0, limit: 1_000 }])
     expect(plain.memory.limit).toBe(defaultMemoryBytes())
     expect((await failure(house.link({ maxMemoryBytes: 0 }))).code).toBe('INVALID_OPTION')
+  })
+
+  it('take no clock that lacks a method, and say which there must be', () => {
+    const { turn: _turn, ...older } = systemClock
+    for (const settings of [linkSettings, serverSettings]) {
+      expect(() => settings({ clock: older } as never)).toThrow(/expected an object with the methods .* turn, /)
+      expect(() => settings({ clock: { ...systemClock } })).not.toThrow()
+    }
   })
 
   it('have a rule for every default', () => {

@@ -35,6 +35,7 @@ export class Inbox {
 
   push(request: Request): void {
     request.isQueued = true
+    request.compact()
     this.#queue.push(request)
     this.#memory.add(entryBytes)
   }

@@ -4,7 +4,7 @@
  * Floor 3. Its credit goes back to the Consumer once, when the application is done with it: when the handler of `serve`
  * has settled, when the next one is asked for or the loop ends, or when `release()` is called after `hold()`.
  */
-import { slice } from '#base/bytes'
+import { allocateSmall, copy, slice } from '#base/bytes'
 import { socketError } from '#base/errors'
 import { verify } from '#base/verify'
 import { respondRules, type TransferOptions } from '../../options.ts'
@@ -32,6 +32,9 @@ export interface Answerer {
 const already: Promise<void> = Promise.resolve()
 const noOptions: TransferOptions = {}
 
+/** What lies in no more than this is not worth a copy. */
+const smallBytes = 8 * 1024
+
 /** One number instead of several fields: there is a request for every frame. */
 const State = { HELD: 1, ANSWERED: 2, CANCELLED: 4, QUEUED: 8 } as const
 
@@ -40,11 +43,11 @@ export class Request {
   /** Texts that the Consumer sent along; empty when there are none. */
   readonly metadata: Metadata
   readonly #answerer: Answerer
-  readonly #bytes: Uint8Array
+  #bytes: Uint8Array
   /** Where the message begins, and where its payload does: a header block may lie between. */
-  readonly #from: number
-  readonly #start: number
-  readonly #end: number
+  #from: number
+  #start: number
+  #end: number
   #cost: number
   #state = 0
   #abort: AbortController | undefined
@@ -88,6 +91,22 @@ export class Request {
   /** @internal Bytes that it keeps: of the payload and the metadata, which are kept as received and as they were read. */
   get weight(): number {
     return this.size + 2 * (this.#start - this.#from)
+  }
+
+  /**
+   * @internal It has to wait. Its memory is counted by its own length, so it must not keep all of the large buffer alive
+   * that it was received in.
+   */
+  compact(): void {
+    const length = this.#end - this.#from
+    const { byteLength } = this.#bytes.buffer
+    if (byteLength <= smallBytes || byteLength <= length * 2) return
+    const own = allocateSmall(length)
+    copy(own, 0, this.#bytes, this.#from, this.#end)
+    this.#bytes = own
+    this.#start -= this.#from
+    this.#end = length
+    this.#from = 0
   }
 
   /** @internal Whether it came on that stream. */

@@ -29,6 +29,9 @@ export function listenOf({ url }: ListenAddress, own: Readonly<Record<string, Li
 export const listen: Listen = async (where, settings, accept) => {
   const { tls } = where
   const address = addressOf(where)
+  if (address.transport === 'unix' && tls !== undefined) {
+    throw invalid('listen', 'tls', 'none: a unix socket has no TLS', tls)
+  }
   if (address.transport === 'tls' && tls === undefined) {
     throw invalid('listen', 'tls', 'a key and a certificate, for a tls:// address', tls)
   }
@@ -108,12 +111,14 @@ function securing(tls: Record<string, unknown>, settings: ListenSettings, take: 
     take(socket)
   })
   server.on('connection', (socket: Socket) => {
-    const release = reserve()
+    // Who was gone before he was looked at has no address.
+    const release = socket.remoteAddress === undefined ? undefined : reserve(() => socket.destroy())
     if (release === undefined) {
       socket.destroy()
       return
     }
     const key = keyOf(socket)
+    forget(key)
     unsecured.set(key, { socket, release })
     socket.once('close', () => {
       if (unsecured.get(key)?.socket === socket) forget(key)

@@ -109,14 +109,14 @@ export class SocketPort implements Port, IntakeOwner {
 
   send(kind: number, flags: number, stream: number, id: number, bytes: Uint8Array, start: number, end: number): void {
     this.#frames++
-    this.#output ??= new Output()
+    this.#output ??= this.#newOutput()
     this.#output.frame(kind, flags, stream, id, bytes, start, end)
     if (!this.#scheduled || this.#output.bytes >= flushBytes) this.#gathered()
   }
 
   relay(bytes: Uint8Array, start: number, end: number): void {
     this.#frames++
-    this.#output ??= new Output()
+    this.#output ??= this.#newOutput()
     this.#output.relay(bytes, start, end)
     if (!this.#scheduled || this.#output.bytes >= flushBytes) this.#gathered()
   }
@@ -131,6 +131,11 @@ export class SocketPort implements Port, IntakeOwner {
   destroy(): void {
     this.#decoder?.stop()
     this.#socket.destroy()
+  }
+
+  /** What the socket has not taken is at the front: what comes now will wait behind it. */
+  #newOutput(): Output {
+    return new Output(this.#socket.writableLength > 0)
   }
 
   get #gatheredBytes(): number {

@@ -80,18 +80,55 @@ describe('handshakes', () => {
     expect((await first).isOpen).toBe(true)
   })
 
-  it('of TLS count too', async (context) => {
+  it('of TLS count too, and who says nothing there has to go as well', async (context) => {
     const { key, cert } = certificate(context)
     await using server = await Server.listen({ tls: { key, cert }, maxHandshakes: 2, graceMs: 0 })
-    for (let i = 0; i < 2; i++) silent(server.url)
+    const first = silent(server.url)
+    await until('it is there', () => server.stats().handshakes === 1)
+    const second = silent(server.url)
     await until('both are there', () => server.stats().handshakes === 2)
-    const third = silent(server.url)
-    await until('the third is cut', () => third.closed)
-    for (const socket of sockets) socket.destroy()
-    await until('they are gone', () => server.stats().handshakes === 0)
     const link = await Link.connect(server.url, { tls: { ca: cert } })
-    expect(server.stats()).toMatchObject({ links: 1, handshakes: 0 })
+    await until('the oldest had to go', () => first.closed)
+    expect([second.closed, server.stats()]).toMatchObject([false, { links: 1, handshakes: 1 }])
+    second.destroy()
+    await until('it is gone', () => server.stats().handshakes === 0)
     await link.close()
+  })
+
+  it('of TLS whose peer is gone before it is looked at leave nothing behind', async (context) => {
+    const { key, cert } = certificate(context)
+    await using server = await Server.listen({ tls: { key, cert }, graceMs: 0 })
+    // In one turn: they are connected by the system, and reset before the server gets to accept any.
+    for (let i = 0; i < 20; i++) {
+      const socket = silent(server.url)
+      socket.once('connect', () => socket.resetAndDestroy())
+    }
+    await until('all are over', () => sockets.every((socket) => socket.closed))
+    const link = await Link.connect(server.url, { tls: { ca: cert } })
+    await until('no place is taken', () => server.stats().handshakes === 0)
+    await link.close()
+  })
+})
+
+describe('a server that is closed by who is told that a link is replaced', () => {
+  it('lets nobody in for whom the place was made', async () => {
+    const told: string[] = []
+    let closing: Promise<void> | undefined
+    const observe = ({ type, code }: ServerEvent): void => {
+      told.push(code === undefined ? type : `${type} ${code}`)
+      if (code === 'REPLACED') closing = house.server.close()
+    }
+    await using house = await House.open('tcp', { observe })
+    const session = newId()
+    const greeting = encodeFrame({ kind: Kind.HELLO, payload: json({ ...goodHello(), session }) })
+    await using older = await RawPeer.connect(house.server.url)
+    older.write(greeting)
+    await older.next(Kind.WELCOME)
+    await using newer = await RawPeer.connect(house.server.url)
+    newer.write(greeting)
+    expect(await newer.dismissed()).toBe('SERVER_CLOSING')
+    await closing
+    expect(told).toEqual(['link-open', 'link-close REPLACED', 'refused SERVER_CLOSING'])
   })
 })
 

@@ -59,6 +59,26 @@ describe('[SOCK 7.4] a Provider that is busy for a moment', () => {
   })
 })
 
+describe('a link that is joined with itself', () => {
+  it('and goes while much waits for it is not counted any more', async () => {
+    const { house, busy, channelId } = await scene({ maxLinkBufferBytes: 64 * MiB })
+    await using _house = house
+    busy.open(2, 'consumer', channelId, true)
+    const { stream } = await until('it is joined', () =>
+      busy.frames.find(({ kind, id }) => kind === Kind.ATTACH && id === 2),
+    )
+    busy.socket.pause()
+    await until('much waits', async () => {
+      busy.send({ kind: 200, stream, payload: Buffer.alloc(60_000) })
+      await turns(1)
+      return house.server.stats().memory.used > 0
+    })
+    busy.socket.destroy()
+    await until('it is gone', () => house.server.stats().links === 0)
+    expect(house.server.stats().memory.used).toBe(0)
+  })
+})
+
 describe('what waits for all links together', () => {
   it('has a bound, at which the link with the most is cut, and nobody else', async () => {
     const { house, channelId, busy, cut } = await scene({ maxMemoryBytes: 6 * MiB })
@@ -72,10 +92,9 @@ describe('what waits for all links together', () => {
     other.socket.pause()
     const link = house.server.link()
     const flood = async (id: string, count: number): Promise<void> => {
-      for (let i = 0; i < count; i++) {
-        const end = await link.consumer(id)
-        for (let each = 0; each < 2; each++) void end.post(new Uint8Array(64_000)).catch(() => {})
-      }
+      const ends = await Promise.all(Array.from({ length: count }, () => link.consumer(id)))
+      // All at once: what is posted after the cut would wait for another Provider, and count here.
+      for (const end of [...ends, ...ends]) void end.post(new Uint8Array(64_000)).catch(() => {})
       await turns()
     }
     await flood(small, 50)
@@ -105,6 +124,35 @@ describe('[SOCK 4.3] a link that has as many streams as it may', () => {
     const consumer = await (await house.link()).consumer(channelId)
     expect(text(await consumer.send(bytes('b')))).toBe('b')
     expect([sitting.isOpen, ends.map((end) => end.providers)]).toEqual([true, [1, 1, 1, 1]])
+  })
+
+  it('cannot be brought there by one link that waits on its channel with as many Consumers', async () => {
+    await using house = await House.open('tcp', { maxStreamsPerLink: 8 })
+    const channelId = newId()
+    const honest = await (await house.link()).consumer(channelId)
+    const crowding = await house.link()
+    const crowd = await Promise.all(Array.from({ length: 10 }, () => crowding.consumer(channelId)))
+    const waiting = await (await house.link()).consumer(channelId)
+    const provider = await (await house.link()).provider(channelId)
+    provider.serve(({ payload }) => payload)
+    expect(text(await honest.send(bytes('a')))).toBe('a')
+    expect(text(await waiting.send(bytes('b')))).toBe('b')
+    const closed = await Promise.all(crowd.slice(6).map((end) => end.closed))
+    expect(closed.map((error) => (error as { code?: string } | undefined)?.code)).toEqual(
+      Array.from({ length: 4 }, () => 'TOO_MANY_CHANNELS'),
+    )
+    expect([provider.consumers, crowd.slice(0, 6).map((end) => end.providers)]).toEqual([8, [1, 1, 1, 1, 1, 1]])
+  })
+
+  it('and finds more Consumers of many links is refused, and closes none of them', async () => {
+    await using house = await House.open('tcp', { maxStreamsPerLink: 3 })
+    const channelId = newId()
+    const links = await Promise.all(Array.from({ length: 4 }, () => house.link()))
+    const ends = await Promise.all(links.map((link) => link.consumer(channelId)))
+    expect((await failure((await house.link()).provider(channelId))).code).toBe('TOO_MANY_CHANNELS')
+    const provider = await house.server.link().provider(channelId)
+    await until('all are joined', () => ends.every((end) => end.providers === 1))
+    expect(provider.consumers).toBe(4)
   })
 
   it('and provides a channel leaves new Consumers to the other Providers', async () => {

@@ -10,7 +10,9 @@ import {
 } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
 import { newId } from '../../../base/identifier.ts'
+import { Kind } from '../../../socket/wire/frame.ts'
 import { bytes, failure, House, text } from '../tools/house.ts'
+import { RawPeer } from '../tools/raw-peer.ts'
 import { turns, until } from '../tools/until.ts'
 
 const users: Record<string, { name: string; admin: boolean }> = {
@@ -251,5 +253,29 @@ describe('observe', () => {
     await link.close()
     await until('both are gone', () => counts.length === 4)
     expect(counts).toEqual([1, 2, 1, 0])
+  })
+})
+
+describe('authorise that takes its time', () => {
+  it('is not asked without end by a link that shuts what it opens', async () => {
+    const answers: ((isAllowed: boolean) => void)[] = []
+    const authorise = (): Promise<boolean> => new Promise((resolve) => answers.push(resolve))
+    await using house = await House.open('tcp', { maxEndsPerLink: 3, authorise })
+    await using peer = await RawPeer.welcomed(house.server.url)
+    const open = (number: number): void => {
+      peer.open(number, 'consumer', newId())
+      peer.send({ kind: Kind.SHUT, stream: number })
+    }
+    for (let number = 1; number <= 10; number++) open(number)
+    await until('the others are refused', () => peer.frames.filter(({ kind }) => kind === Kind.REFUSED).length === 7)
+    expect(answers.length).toBe(3)
+    for (const answer of answers.splice(0)) answer(true)
+    await turns(2)
+    // They were shut meanwhile; there is room for others.
+    expect(house.server.stats().channels).toBe(0)
+    peer.open(11, 'consumer', newId())
+    await until('it is asked again', () => answers.length === 1)
+    answers[0]?.(true)
+    await peer.next(Kind.OPENED)
   })
 })

@@ -36,6 +36,20 @@ describe('a simulated pair of ports', () => {
     expect(two.frames.map(({ payload }) => Number(payload.toString()))).toEqual(Array.from({ length: 20 }, (_, i) => i))
   })
 
+  it('keeps what comes for a port that nobody has yet, and its end', async () => {
+    const { near, far } = simulatedPorts()
+    near.attach(new Recording())
+    near.limit(65_536)
+    say(near, 'first')
+    near.close()
+    await turns()
+    const two = new Recording()
+    far.attach(two)
+    far.limit(65_536)
+    await until('it has ended', () => two.ends.length === 1)
+    expect(two.frames.map(({ payload }) => text(payload))).toEqual(['first'])
+  })
+
   it('does the same again for the same seed, and something else for another', async () => {
     const journey = async (seed: number): Promise<string> => {
       const clock = new ManualClock()

@@ -120,6 +120,11 @@ describe('listening', () => {
     })
   })
 
+  it('fails with INVALID_OPTION for a unix socket with TLS, which nobody could dial', async () => {
+    const refused = listen({ url: 'unix:/nowhere/at/all', tls: {} }, settings, () => {})
+    await expect(refused).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+  })
+
   it('fails with LISTEN_FAILED when the TLS settings make no sense', async () => {
     const failure = listen({ tls: { key: 'no key', cert: 'no certificate' } }, settings, () => {})
     await expect(failure).rejects.toMatchObject({ code: 'LISTEN_FAILED' })

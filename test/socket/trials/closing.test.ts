@@ -306,3 +306,22 @@ describe('a server that closes', () => {
     expect((await failure(provider.receive())).code).toBe('SERVER_CLOSING')
   })
 })
+
+describe('a server that listens by a transport of its own', () => {
+  it.each([
+    ['throws', () => void thrown()],
+    ['rejects', async () => thrown()],
+  ])('closes all the same when the listener %s as it is closed', async (_how, close) => {
+    const listen = async () => ({ url: 'own:1', close: close as () => Promise<void> })
+    const server = await Server.listen({ listen: [{ url: 'own:1' }], transports: { own: listen }, graceMs: 0 })
+    const link = server.link()
+    await until('it is open', () => link.isOpen)
+    await server.close()
+    await link.closed
+    expect(server.stats().links).toBe(0)
+  })
+})
+
+function thrown(): never {
+  throw new Error('the listener failed')
+}
