@@ -60,10 +60,12 @@ async function persistentLink(url: string, options: LinkOptions): Promise<Link> 
       if (!(error instanceof SignalboxError) || !error.retryable) throw error
     }
     const passed = deferred<void>()
-    const stop = clock.after(againMs, passed.resolve, true)
-    signal?.addEventListener('abort', () => passed.resolve(), { once: true })
+    const wake = (): void => passed.resolve()
+    const stop = clock.after(againMs, wake, true)
+    signal?.addEventListener('abort', wake, { once: true })
     await passed.promise
     stop()
+    signal?.removeEventListener('abort', wake)
     if (signal?.aborted) throw socketError('ABORTED', undefined, { cause: signal.reason })
   }
 }

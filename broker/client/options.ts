@@ -63,7 +63,7 @@ export interface PublishOptions {
   readonly replyTo?: string | undefined
   /** Milliseconds to wait for credit before TIMEOUT. Default `Infinity`. The message may still go afterwards. */
   readonly timeoutMs?: number | undefined
-  /** Stops waiting for credit (ABORTED). The message may still go afterwards. */
+  /** Stops waiting for credit (ABORTED). The message may still go afterwards, unless it was aborted before. */
   readonly signal?: AbortSignal | undefined
 }
 

@@ -13,7 +13,7 @@
  */
 import type { Clock } from '#base/clock'
 import { type Deferred, deferred, handled } from '#base/deferred'
-import { SignalboxError } from '#base/errors'
+import { SignalboxError, socketError } from '#base/errors'
 import type { Request } from '#socket/client'
 import type { SubscribeReply } from '../shared/replies.ts'
 import type { Resume } from '../shared/requests.ts'
@@ -57,6 +57,7 @@ export class Restorer {
   readonly #ground: Ground
   readonly #restored: Restored
   readonly #started: Deferred<void> = deferred()
+  #wasLive = false
   #state: State = 'idle'
   #attempt = 0
   #place: Place | undefined
@@ -97,6 +98,7 @@ export class Restorer {
     const attempt = this.#attempt
     if (place === undefined || drainMs === 0) this.#supersede('over', place === undefined)
     this.#state = 'over'
+    this.#started.reject(socketError('CLOSED', 'The subscription was closed before the broker had it.'))
     if (place === undefined) return
     if (this.#ground.hasBroker) await this.#ground.unsubscribe(place.channel, drainMs)
     if (attempt === this.#attempt) this.#supersede('over', false)
@@ -144,6 +146,7 @@ export class Restorer {
 
   #succeed(reply: SubscribeReply): void {
     this.#state = 'live'
+    this.#wasLive = true
     this.lastError = undefined
     this.#restored.begun(reply)
     this.#started.resolve()
@@ -153,7 +156,7 @@ export class Restorer {
 
   #fail(error: Error): void {
     this.lastError = error
-    if (!(error instanceof SignalboxError) || !error.retryable) {
+    if (!(error instanceof SignalboxError) || !(error.retryable || (this.#wasLive && isPassing(error)))) {
       this.#supersede('over')
       this.#started.reject(error)
       this.#restored.failed(error)
@@ -185,4 +188,9 @@ export class Restorer {
       else this.#supersede('idle')
     })
   }
+}
+
+/** Of one that the broker had: its place may still be taken by itself, on a connection that the broker has not given up. */
+function isPassing({ code }: SignalboxError): boolean {
+  return code === 'TOO_MANY_SUBSCRIPTIONS' || code === 'TOO_MANY_CHANNELS'
 }

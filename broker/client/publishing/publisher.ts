@@ -25,8 +25,8 @@ import { Refusals, type Refused } from './refusals.ts'
 const maxTurnBytes = 1024 * 1024
 /** A parcel's bytes are written once. */
 const givenAway = Object.freeze({ transfer: true })
-/** Milliseconds that a control request waits at most for a large message that leaves in fragments. */
-const largePatienceMs = 250
+/** Milliseconds that a control request waits at most for the end of a turn, a stream, a large message in fragments. */
+const patienceMs = Object.freeze({ turn: Number.POSITIVE_INFINITY, credit: 5_000, fragments: 250 })
 /** Milliseconds that a flush waits for the reason of a refusal: it comes on another stream, right after. */
 const reasonPatienceMs = 1_000
 /** What a publish that waits counts for at least: whoever waits for a small message takes more memory than the message. */
@@ -93,6 +93,7 @@ export class Publisher {
   /** See `Client.publish`. */
   publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<Receipt> {
     if (this.#closed) return handled(Promise.reject(this.#closed))
+    if (options?.signal?.aborted) return handled(Promise.reject(abortedBy(options.signal)))
     let receipt: Receipt
     try {
       receipt = this.#append(topic, data, options)
@@ -151,14 +152,11 @@ export class Publisher {
     this.send()
     const last = this.#packer.wrapped
     while (this.#departures.left < last && this.#block && !this.#closed) {
-      if (this.#block === 'held' || (this.#block === 'credit' && this.#brokers > 0)) return
-      if (this.#block === 'fragments') {
-        const { clock } = this.#settings
-        await bounded(this.#unblocked, { timeoutMs: largePatienceMs }, clock).catch(() => {})
-        if (this.#block === 'fragments') return
-      } else {
-        await this.#unblocked.catch(() => {})
-      }
+      const block = this.#block
+      if (block === 'held' || (block === 'credit' && this.#brokers > 0)) return
+      const timeoutMs = patienceMs[block]
+      await bounded(this.#unblocked, { timeoutMs }, this.#settings.clock).catch(() => {})
+      if (block !== 'turn' && block === this.#block) return
     }
   }
 
@@ -389,6 +387,10 @@ function newStream() {
 }
 
 const unknownReason = { code: 'REMOTE', number: 3009, message: 'The broker refused messages and did not say why.' }
+
+function abortedBy({ reason }: AbortSignal): Error {
+  return socketError('ABORTED', undefined, { cause: reason })
+}
 
 /** Whether the broker left, or is leaving, and another answers for what comes. */
 function isInterruption(error: unknown): boolean {
