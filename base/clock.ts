@@ -145,3 +145,25 @@ export const systemClock: Clock = {
   random: () => Math.random(),
   entropy: (count) => crypto.getRandomValues(new Uint8Array(count)),
 }
+
+const wholes = new WeakMap<object, Clock>()
+
+/**
+ * A clock that has every method: what one lacks, for it was written for an earlier version, its other methods do, or the
+ * system's.
+ */
+export function wholeClock(given: Clock): Clock {
+  const some: Partial<Clock> = given
+  const has = (name: string): boolean => typeof some[name as keyof Clock] === 'function'
+  if (Object.keys(systemClock).every(has)) return given
+  let whole = wholes.get(given)
+  if (whole === undefined) {
+    const parts: Record<string, unknown> = { ...systemClock }
+    for (const name of Object.keys(systemClock)) if (has(name)) parts[name] = some[name as keyof Clock]?.bind(given)
+    if (has('now') && !has('monotonic')) parts['monotonic'] = parts['now']
+    if (has('turn') && !has('soon')) parts['soon'] = parts['turn']
+    whole = parts as unknown as Clock
+    wholes.set(given, whole)
+  }
+  return whole
+}

@@ -5,6 +5,7 @@
  * way it is the same hub.
  */
 import { traced } from '#base/caller'
+import { wholeClock } from '#base/clock'
 import { handled } from '#base/deferred'
 import { SignalboxError, socketError } from '#base/errors'
 import { defined, invalid, isObject } from '#base/verify'
@@ -91,7 +92,7 @@ export class Broker implements PubSub {
   static async #listen(options: BrokerOptions): Promise<Broker> {
     const { hub: settings, rest } = splitHubOptions('Broker.listen', options, serverRules)
     const { channel } = settings
-    const { clock = linkDefaults.clock } = rest
+    const clock = wholeClock(rest.clock ?? linkDefaults.clock)
     const server = await Server.listen(rest)
     try {
       const { maxMessageBytes } = settings
@@ -117,7 +118,7 @@ export class Broker implements PubSub {
     const { maxMessageBytes } = settings
     const link = await Link.connect(url, { name: 'broker', windowBytes: publishWindowBytes, ...rest, maxMessageBytes })
     try {
-      const hub = await Hub.start(link, settings, rest.clock ?? linkDefaults.clock)
+      const hub = await Hub.start(link, settings, wholeClock(rest.clock ?? linkDefaults.clock))
       // Each client of this broker has a name of its own.
       const { observe: _observe, name: _name, ...common } = rest
       const { channel } = settings

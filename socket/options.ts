@@ -3,7 +3,7 @@
  *
  * Floor 1. A unit ends the name. Defaults are frozen; `verify` refuses what is unknown or out of range.
  */
-import { type Clock, systemClock } from '#base/clock'
+import { type Clock, systemClock, wholeClock } from '#base/clock'
 import { defaultMemoryBytes, MemoryBudget } from '#base/memory-budget'
 import {
   defined,
@@ -159,6 +159,7 @@ export function linkSettings(given: LinkOptions, memory?: MemoryBudget): LinkSet
   return {
     ...linkDefaults,
     ...defined(given),
+    clock: wholeClock(given.clock ?? systemClock),
     memory: memory?.child(maxMemoryBytes) ?? new MemoryBudget(maxMemoryBytes),
   }
 }
@@ -273,7 +274,7 @@ export function serverSettings(given: ServerOptions): ServerSettings {
   verify('Server.listen', given, serverRules)
   const { port: _port, host: _host, path: _path, url: _url, tls: _tls, listen: _listen, ...rest } = given
   const { transports: _transports, ...settings } = rest
-  return { ...serverDefaults, ...defined(settings) }
+  return { ...serverDefaults, ...defined(settings), clock: wholeClock(given.clock ?? systemClock) }
 }
 
 /** The addresses that the options name. */

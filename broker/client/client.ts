@@ -298,7 +298,7 @@ export class Client implements PubSub {
   }
 
   async #provide(take: (request: Request) => undefined, observe: (brokers: number) => void): Promise<Place> {
-    const channel = newId()
+    const channel = newId(this.clock)
     const opening = this.#link.provider(channel, { observe })
     try {
       const provider = await bounded(opening, { timeoutMs: waitTimeoutMs }, this.clock)

@@ -4,6 +4,7 @@
  * Floor 13.
  */
 import { traced } from '#base/caller'
+import { wholeClock } from '#base/clock'
 import { deferred } from '#base/deferred'
 import { SignalboxError, socketError } from '#base/errors'
 import { newId } from '#base/identifier'
@@ -20,7 +21,8 @@ const againMs = 500
 /** The client's settings, from its options and the defaults. */
 export function clientSettings(options: ClientOptions): ClientSettings {
   const { waitForBroker: _waitForBroker, ...own } = options
-  return { ...linkDefaults, producerId: newId(), channel: brokerChannel, ...defined(own) } as ClientSettings
+  const clock = wholeClock(own.clock ?? linkDefaults.clock)
+  return { ...linkDefaults, producerId: newId(clock), channel: brokerChannel, ...defined(own), clock } as ClientSettings
 }
 
 /**
@@ -52,7 +54,8 @@ async function connected(url: string, options: ClientOptions): Promise<Client> {
 
 /** Connects however long it takes, unless the same would happen again. */
 async function persistentLink(url: string, options: LinkOptions): Promise<Link> {
-  const { signal, clock = linkDefaults.clock } = options
+  const { signal } = options
+  const clock = wholeClock(options.clock ?? linkDefaults.clock)
   for (;;) {
     try {
       return await Link.connect(url, options)
