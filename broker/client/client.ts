@@ -148,8 +148,8 @@ export class Client implements PubSub {
    * Publishes a value (as msgpack), or a `Uint8Array` as it is. At most once: resolves as soon as there is credit,
    * which is at once unless the broker is slower than this client. While the broker is away it waits here, up to
    * `maxBufferedBytes`, and goes to the next one. Rejects with INVALID_TOPIC, INVALID_DATA, FORBIDDEN,
-   * MESSAGE_TOO_LARGE, BUFFER_FULL, CLOSED; a rejection that nobody looks at does not end the process, and is told as
-   * status 'refused'.
+   * MESSAGE_TOO_LARGE, BUFFER_FULL, CLOSED, and with LINK_LOST for a large one whose link broke on the way. A rejection
+   * that nobody looks at does not end the process; what was refused is told as status 'refused'.
    */
   publish(topic: string, data: unknown, options?: PublishOptions): Promise<Receipt> {
     if (options !== undefined) {
@@ -357,7 +357,8 @@ export class Client implements PubSub {
     verifyWait('flush', options)
     const { timeoutMs = waitTimeoutMs, signal } = options
     this.#control.watch()
-    await this.#within(Number.POSITIVE_INFINITY, undefined, this.#publisher.flush({ timeoutMs, signal }), 'The flush')
+    const flushing = this.#publisher.flush({ timeoutMs, signal })
+    await this.#within(timeoutMs, signal, flushing, 'The broker did not answer the flush')
   }
 
   /** Bounds a wait for the broker; when it was too long, the error says why the link is down, if it is. */

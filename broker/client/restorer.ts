@@ -11,6 +11,7 @@
  *   waiting    the broker said no for the moment; a timer begins the next attempt
  *   over       closed, draining or failed
  */
+import { bounded } from '#base/bounded'
 import type { Clock } from '#base/clock'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { SignalboxError, socketError } from '#base/errors'
@@ -63,6 +64,8 @@ export class Restorer {
   #place: Place | undefined
   /** Brokers joined with the place. */
   #brokers = 0
+  /** Resolves when there are none, where somebody waits for that. */
+  #deserting: Deferred<void> | undefined
   #stopWaiting: (() => void) | undefined
 
   constructor(ground: Ground, restored: Restored) {
@@ -101,6 +104,11 @@ export class Restorer {
     this.#started.reject(socketError('CLOSED', 'The subscription was closed before the broker had it.'))
     if (place === undefined) return
     if (this.#ground.hasBroker) await this.#ground.unsubscribe(place.channel, drainMs)
+    else if (drainMs > 0 && this.#brokers > 0) {
+      // One that closes sends what it holds, and ends the channel then.
+      this.#deserting = deferred()
+      await bounded(this.#deserting.promise, { timeoutMs: drainMs }, this.#ground.clock).catch(() => {})
+    }
     if (attempt === this.#attempt) this.#supersede('over', false)
     await place.close()
   }
@@ -119,6 +127,7 @@ export class Restorer {
     const place = this.#place
     this.#place = undefined
     this.#brokers = 0
+    this.#deserting?.resolve()
     if (place && closes) void handled(place.close())
     return ++this.#attempt
   }
@@ -177,6 +186,7 @@ export class Restorer {
   #brokersAre(brokers: number, attempt: number): void {
     if (attempt !== this.#attempt) return
     this.#brokers = brokers
+    if (brokers === 0) this.#deserting?.resolve()
     if (brokers === 0 && this.#state === 'live') this.#deserted(attempt)
   }
 
