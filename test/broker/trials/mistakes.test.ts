@@ -42,6 +42,17 @@ describe('a place that is not there', () => {
     expect(subscription.recovered).toBe(false)
     expect(await told.first('epoch')).toMatchObject({ pattern: 't', epoch: 9 })
   })
+
+  it('is told by a broker that was started anew, and what it publishes is delivered from the beginning', async () => {
+    await using stage = await scene()
+    const { client } = stage
+    const told = new Told(client)
+    const subscription = await client.subscribe<number>('t', { from: { seq: 13 } })
+    expect(subscription.recovered).toBe(false)
+    await told.first('epoch')
+    for (let i = 1; i <= 3; i++) await client.publish('t', i)
+    expect((await subscription.take(3)).map(({ data, seq }) => [data, seq])).toEqual([1, 2, 3].map((i) => [i, i]))
+  })
 })
 
 describe('a subscription', () => {
