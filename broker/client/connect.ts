@@ -39,7 +39,7 @@ async function connected(url: string, options: ClientOptions): Promise<Client> {
   verifyClientOptions(options)
   const { producerId: _producerId, channel: _channel, waitForBroker, ...linkOptions } = options
   const feed = new StatusFeed()
-  const given = defined({ ...linkOptions, observe: feed.tellOfLink.bind(feed) }) as LinkOptions
+  const given = defined<object>({ ...linkOptions, observe: feed.tellOfLink.bind(feed) }) as LinkOptions
   const settings = clientSettings(options)
   const link = await (waitForBroker ? persistentLink(url, given) : Link.connect(url, given))
   const client = new Client(link, settings, feed)

@@ -14,6 +14,7 @@ import {
   isOneOf,
   isSignal,
   isText,
+  type MayBeUndefined,
   type Rule,
   type Rules,
   verify,
@@ -28,7 +29,7 @@ const isId: Rule = {
   test: (value) => typeof value === 'string' && value.length > 0 && value.length <= 100,
 }
 
-export interface ClientOptions extends Omit<LinkOptions, 'observe'> {
+export interface ClientOptions extends MayBeUndefined<Omit<LinkOptions, 'observe'>> {
   /** Names this client in the ids of its messages. Default a random UUID. */
   readonly producerId?: string | undefined
   /** Channel of the broker. Default the one that every broker provides. */

@@ -30,6 +30,12 @@ describe('an option that is undefined', () => {
     await until('the policy has acted', () => subscription.pending === 100)
     expect(subscription.limit).toEqual({ messages: 65_536, bytes: 64 * 1024 * 1024 })
   })
+
+  it('is none for brokers and clients either, also to the compiler', async () => {
+    await using broker = await Broker.listen({ port: 0, host: undefined, maxTopics: undefined, topics: undefined })
+    await using client = await connect(broker.url, { name: undefined, producerId: undefined, heartbeatMs: undefined })
+    expect([client.name, client.producerId.length]).toEqual(['', 36])
+  })
 })
 
 describe('a place that is not there', () => {
