@@ -79,6 +79,9 @@ function describe(value: unknown): string {
   return `of type ${Array.isArray(value) ? 'array' : typeof value}`
 }
 
+/** The same options, where `undefined` says that one is not given, also to compilers that tell that from leaving it out. */
+export type MayBeUndefined<Options> = { readonly [Name in keyof Options]: Options[Name] | undefined }
+
 /** A copy without the properties that are `undefined`, so that they do not hide a default. */
 export function defined<T extends object>(given: T): T {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T

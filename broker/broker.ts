@@ -16,6 +16,7 @@ import {
   linkDefaults,
   linkRules,
   Server,
+  type ServerOptions,
   type ServerStats,
   serverRules,
 } from '#socket'
@@ -90,7 +91,7 @@ export class Broker implements PubSub {
   }
 
   static async #listen(options: BrokerOptions): Promise<Broker> {
-    const { hub: settings, rest } = splitHubOptions('Broker.listen', options, serverRules)
+    const { hub: settings, rest } = splitHubOptions<ServerOptions>('Broker.listen', options, serverRules)
     const { channel } = settings
     const clock = wholeClock(rest.clock ?? linkDefaults.clock)
     const server = await Server.listen(rest)
@@ -114,7 +115,7 @@ export class Broker implements PubSub {
   }
 
   static async #attach(url: string, options: AttachOptions): Promise<Broker> {
-    const { hub: settings, rest } = splitHubOptions('Broker.attach', options, linkRules)
+    const { hub: settings, rest } = splitHubOptions<LinkOptions>('Broker.attach', options, linkRules)
     const { maxMessageBytes } = settings
     const link = await Link.connect(url, { name: 'broker', windowBytes: publishWindowBytes, ...rest, maxMessageBytes })
     try {

@@ -86,13 +86,13 @@ export class Client implements PubSub {
   readonly #control: Control
   readonly #publisher: Publisher
   readonly #restorers = new Map<Subscription, Restorer>()
-  /** The broker need not serve these any longer, but their loops go on: with this client, they end. */
-  readonly #draining = new Set<Subscription>()
   #maxMessageBytes: number
   /** Brokers met so far. */
   #brokers = 0
   #refusedByBroker = 0
   #isClosed = false
+  /** What ended it, unless this program did. */
+  #failure: Error | undefined
 
   /** @internal Use `connect` or `broker.client`. The client closes the link when it closes. */
   constructor(link: Link, settings: ClientSettings, feed: StatusFeed) {
@@ -120,7 +120,7 @@ export class Client implements PubSub {
     })
     this.closed = link.closed.then((error) => {
       this.#finish(error)
-      return error
+      return this.#failure
     })
   }
 
@@ -148,8 +148,8 @@ export class Client implements PubSub {
    * Publishes a value (as msgpack), or a `Uint8Array` as it is. At most once: resolves as soon as there is credit,
    * which is at once unless the broker is slower than this client. While the broker is away it waits here, up to
    * `maxBufferedBytes`, and goes to the next one. Rejects with INVALID_TOPIC, INVALID_DATA, FORBIDDEN,
-   * MESSAGE_TOO_LARGE, BUFFER_FULL, CLOSED; a rejection that nobody looks at does not end the process, and is told as
-   * status 'refused'.
+   * MESSAGE_TOO_LARGE, BUFFER_FULL, CLOSED, and with LINK_LOST for a large one whose link broke on the way. A rejection
+   * that nobody looks at does not end the process; what was refused is told as status 'refused'.
    */
   publish(topic: string, data: unknown, options?: PublishOptions): Promise<Receipt> {
     if (options !== undefined) {
@@ -227,8 +227,8 @@ export class Client implements PubSub {
   /** @internal */
   async leave(subscription: Subscription, drainMs: number): Promise<void> {
     const restorer = this.#restorers.get(subscription)
-    if (drainMs > 0) this.#draining.add(subscription)
-    else this.#forget(subscription)
+    // One that is drained ends with this client all the same.
+    if (drainMs === 0) this.#restorers.delete(subscription)
     await restorer?.leave(drainMs)
   }
 
@@ -239,11 +239,6 @@ export class Client implements PubSub {
 
   get #subscriptions(): readonly Subscription[] {
     return [...this.#restorers.keys()]
-  }
-
-  #forget(subscription: Subscription): void {
-    this.#restorers.delete(subscription)
-    this.#draining.delete(subscription)
   }
 
   async #subscribe<T>(pattern: string, options: SubscribeOptions): Promise<Subscription<T>> {
@@ -259,7 +254,7 @@ export class Client implements PubSub {
       expect: () => one.receiver.expect(Math.min(maxSubscribeBytes, this.#maxMessageBytes) - subscribeFieldsBytes),
       begun: (reply) => one.receiver.begun(reply),
       failed: (error) => {
-        this.#forget(one)
+        this.#restorers.delete(one)
         one.fail(error)
       },
     })
@@ -269,6 +264,7 @@ export class Client implements PubSub {
     } catch (error) {
       one.fail(error as Error)
       await this.leave(one, 0)
+      if (signal?.aborted) throw socketError('ABORTED', undefined, { cause: signal.reason })
       const cause = error instanceof SignalboxError && error.code === 'TIMEOUT' ? restorer.lastError : undefined
       if (cause === undefined) throw error
       throw socketError('TIMEOUT', `Subscribing took longer than ${timeoutMs} ms: ${cause.message}`, { cause })
@@ -302,7 +298,7 @@ export class Client implements PubSub {
   }
 
   async #provide(take: (request: Request) => undefined, observe: (brokers: number) => void): Promise<Place> {
-    const channel = newId()
+    const channel = newId(this.clock)
     const opening = this.#link.provider(channel, { observe })
     try {
       const provider = await bounded(opening, { timeoutMs: waitTimeoutMs }, this.clock)
@@ -346,12 +342,8 @@ export class Client implements PubSub {
 
   /** No broker will answer: what was published cannot leave, and what was subscribed to cannot go on. */
   #failed(error: Error): void {
-    this.#publisher.close(error)
-    for (const [subscription, restorer] of this.#restorers) {
-      restorer.end(error)
-      subscription.fail(error)
-      this.#forget(subscription)
-    }
+    this.#finish(error)
+    void this.#link.close()
   }
 
   /** What is published may be for the subscriptions that are drained, so it goes first; and once more what they publish. */
@@ -365,7 +357,8 @@ export class Client implements PubSub {
     verifyWait('flush', options)
     const { timeoutMs = waitTimeoutMs, signal } = options
     this.#control.watch()
-    await this.#within(Number.POSITIVE_INFINITY, undefined, this.#publisher.flush({ timeoutMs, signal }), 'The flush')
+    const flushing = this.#publisher.flush({ timeoutMs, signal })
+    await this.#within(timeoutMs, signal, flushing, 'The broker did not answer the flush')
   }
 
   /** Bounds a wait for the broker; when it was too long, the error says why the link is down, if it is. */
@@ -374,7 +367,8 @@ export class Client implements PubSub {
       await bounded(wait, { timeoutMs, signal }, this.clock)
     } catch (error) {
       const cause = this.#feed.linkError
-      if (!(error instanceof SignalboxError) || error.code !== 'TIMEOUT' || cause === undefined) throw error
+      if (!(error instanceof SignalboxError) || error.code !== 'TIMEOUT') throw error
+      if (cause === undefined) throw socketError('TIMEOUT', `${what} within ${timeoutMs} ms.`, { cause: error })
       throw socketError('TIMEOUT', `${what} in time, for there is no connection: ${cause.message}`, { cause })
     }
   }
@@ -382,13 +376,13 @@ export class Client implements PubSub {
   #finish(error: Error | undefined): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#failure = error
     this.#publisher.close(error ?? socketError('CLOSED'))
     for (const [subscription, restorer] of this.#restorers) {
       restorer.end(error ?? socketError('CLOSED'))
       subscription.fail(error)
     }
     this.#restorers.clear()
-    this.#draining.clear()
     this.#feed.tell(error ? { type: 'closed', error } : { type: 'closed' })
     this.#feed.end()
   }

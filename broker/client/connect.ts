@@ -22,7 +22,7 @@ const againMs = 500
 export function clientSettings(options: ClientOptions): ClientSettings {
   const { waitForBroker: _waitForBroker, ...own } = options
   const clock = wholeClock(own.clock ?? linkDefaults.clock)
-  return { ...linkDefaults, producerId: newId(), channel: brokerChannel, ...defined(own), clock } as ClientSettings
+  return { ...linkDefaults, producerId: newId(clock), channel: brokerChannel, ...defined(own), clock } as ClientSettings
 }
 
 /**
@@ -39,7 +39,7 @@ async function connected(url: string, options: ClientOptions): Promise<Client> {
   verifyClientOptions(options)
   const { producerId: _producerId, channel: _channel, waitForBroker, ...linkOptions } = options
   const feed = new StatusFeed()
-  const given = defined({ ...linkOptions, observe: feed.tellOfLink.bind(feed) }) as LinkOptions
+  const given = defined<object>({ ...linkOptions, observe: feed.tellOfLink.bind(feed) }) as LinkOptions
   const settings = clientSettings(options)
   const link = await (waitForBroker ? persistentLink(url, given) : Link.connect(url, given))
   const client = new Client(link, settings, feed)
@@ -54,7 +54,8 @@ async function connected(url: string, options: ClientOptions): Promise<Client> {
 
 /** Connects however long it takes, unless the same would happen again. */
 async function persistentLink(url: string, options: LinkOptions): Promise<Link> {
-  const { signal, clock = linkDefaults.clock } = options
+  const { signal } = options
+  const clock = wholeClock(options.clock ?? linkDefaults.clock)
   for (;;) {
     try {
       return await Link.connect(url, options)
@@ -62,10 +63,12 @@ async function persistentLink(url: string, options: LinkOptions): Promise<Link> 
       if (!(error instanceof SignalboxError) || !error.retryable) throw error
     }
     const passed = deferred<void>()
-    const stop = clock.after(againMs, passed.resolve, true)
-    signal?.addEventListener('abort', () => passed.resolve(), { once: true })
+    const wake = (): void => passed.resolve()
+    const stop = clock.after(againMs, wake, true)
+    signal?.addEventListener('abort', wake, { once: true })
     await passed.promise
     stop()
+    signal?.removeEventListener('abort', wake)
     if (signal?.aborted) throw socketError('ABORTED', undefined, { cause: signal.reason })
   }
 }

@@ -107,8 +107,10 @@ export class Control {
         const reply = await this.ask({ op: 'watch' }, Number.POSITIVE_INFINITY)
         this.#events.refused(decodeRefusals(reply))
       }
-    } catch {
+    } catch (error) {
       // The broker is gone, and the next one is asked; or it does not know the request, and tells nothing.
+      const again = life === this.#life && error instanceof SignalboxError && error.retryable
+      if (again) this.#settings.clock.after(againMs, () => void this.#watch(life))
     }
   }
 }

@@ -80,8 +80,8 @@ export class MessageQueue {
 
   /** Drops everything and gives its credit back. */
   clear(): void {
-    this.#first?.release()
-    for (const batch of this.#batches.clear()) batch.release()
+    const queued = [...(this.#first ? [this.#first] : []), ...this.#batches.clear()]
+    for (const batch of this.#overflow === 'block' ? queued : this.#unreleased) batch.release()
     this.#first = undefined
     this.#unreleased = []
     this.length = 0

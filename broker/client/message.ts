@@ -120,9 +120,14 @@ export class Message<T = unknown> {
     return { topic, seq, position, epoch, time, id, sender, headers, data }
   }
 
-  /** So that `console.log(message)` shows what is in it. */
+  /** So that `console.log(message)` shows what is in it, and why not where that cannot be decoded. */
   [Symbol.for('nodejs.util.inspect.custom')](): object {
-    return this.toJSON()
+    const { topic, seq, position, epoch, time, sender } = this
+    try {
+      return this.toJSON()
+    } catch (error) {
+      return { topic, seq, position, epoch, time, sender, error }
+    }
   }
 
   get #attribute(): Attributes {

@@ -14,6 +14,7 @@ import {
   isOneOf,
   isSignal,
   isText,
+  type MayBeUndefined,
   type Rule,
   type Rules,
   verify,
@@ -28,7 +29,7 @@ const isId: Rule = {
   test: (value) => typeof value === 'string' && value.length > 0 && value.length <= 100,
 }
 
-export interface ClientOptions extends Omit<LinkOptions, 'observe'> {
+export interface ClientOptions extends MayBeUndefined<Omit<LinkOptions, 'observe'>> {
   /** Names this client in the ids of its messages. Default a random UUID. */
   readonly producerId?: string | undefined
   /** Channel of the broker. Default the one that every broker provides. */
@@ -63,7 +64,7 @@ export interface PublishOptions {
   readonly replyTo?: string | undefined
   /** Milliseconds to wait for credit before TIMEOUT. Default `Infinity`. The message may still go afterwards. */
   readonly timeoutMs?: number | undefined
-  /** Stops waiting for credit (ABORTED). The message may still go afterwards. */
+  /** Stops waiting for credit (ABORTED). The message may still go afterwards, unless it was aborted before. */
   readonly signal?: AbortSignal | undefined
 }
 

@@ -11,9 +11,10 @@
  *   waiting    the broker said no for the moment; a timer begins the next attempt
  *   over       closed, draining or failed
  */
+import { bounded } from '#base/bounded'
 import type { Clock } from '#base/clock'
 import { type Deferred, deferred, handled } from '#base/deferred'
-import { SignalboxError } from '#base/errors'
+import { SignalboxError, socketError } from '#base/errors'
 import type { Request } from '#socket/client'
 import type { SubscribeReply } from '../shared/replies.ts'
 import type { Resume } from '../shared/requests.ts'
@@ -57,11 +58,14 @@ export class Restorer {
   readonly #ground: Ground
   readonly #restored: Restored
   readonly #started: Deferred<void> = deferred()
+  #wasLive = false
   #state: State = 'idle'
   #attempt = 0
   #place: Place | undefined
   /** Brokers joined with the place. */
   #brokers = 0
+  /** Resolves when there are none, where somebody waits for that. */
+  #deserting: Deferred<void> | undefined
   #stopWaiting: (() => void) | undefined
 
   constructor(ground: Ground, restored: Restored) {
@@ -97,8 +101,14 @@ export class Restorer {
     const attempt = this.#attempt
     if (place === undefined || drainMs === 0) this.#supersede('over', place === undefined)
     this.#state = 'over'
+    this.#started.reject(socketError('CLOSED', 'The subscription was closed before the broker had it.'))
     if (place === undefined) return
     if (this.#ground.hasBroker) await this.#ground.unsubscribe(place.channel, drainMs)
+    else if (drainMs > 0 && this.#brokers > 0) {
+      // One that closes sends what it holds, and ends the channel then.
+      this.#deserting = deferred()
+      await bounded(this.#deserting.promise, { timeoutMs: drainMs }, this.#ground.clock).catch(() => {})
+    }
     if (attempt === this.#attempt) this.#supersede('over', false)
     await place.close()
   }
@@ -117,6 +127,7 @@ export class Restorer {
     const place = this.#place
     this.#place = undefined
     this.#brokers = 0
+    this.#deserting?.resolve()
     if (place && closes) void handled(place.close())
     return ++this.#attempt
   }
@@ -144,6 +155,7 @@ export class Restorer {
 
   #succeed(reply: SubscribeReply): void {
     this.#state = 'live'
+    this.#wasLive = true
     this.lastError = undefined
     this.#restored.begun(reply)
     this.#started.resolve()
@@ -153,7 +165,7 @@ export class Restorer {
 
   #fail(error: Error): void {
     this.lastError = error
-    if (!(error instanceof SignalboxError) || !error.retryable) {
+    if (!(error instanceof SignalboxError) || !(error.retryable || (this.#wasLive && isPassing(error)))) {
       this.#supersede('over')
       this.#started.reject(error)
       this.#restored.failed(error)
@@ -174,6 +186,7 @@ export class Restorer {
   #brokersAre(brokers: number, attempt: number): void {
     if (attempt !== this.#attempt) return
     this.#brokers = brokers
+    if (brokers === 0) this.#deserting?.resolve()
     if (brokers === 0 && this.#state === 'live') this.#deserted(attempt)
   }
 
@@ -185,4 +198,9 @@ export class Restorer {
       else this.#supersede('idle')
     })
   }
+}
+
+/** Of one that the broker had: its place may still be taken by itself, on a connection that the broker has not given up. */
+function isPassing({ code }: SignalboxError): boolean {
+  return code === 'TOO_MANY_SUBSCRIPTIONS' || code === 'TOO_MANY_CHANNELS'
 }

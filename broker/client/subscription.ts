@@ -141,6 +141,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
   /** The next `count` messages, fewer if it ends before; the subscription stays open. Rejects with what broke it. */
   async take(count: number): Promise<Message<T>[]> {
     if (!isInteger(0).test(count)) throw invalid('take', 'count', 'a whole number from 0', count)
+    if (this.#wasLeft) throw leftError()
     const messages: Message<T>[] = []
     while (messages.length < count) {
       const message = this.receiver.next()
@@ -158,6 +159,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
    */
   async run(handler: (message: Message<T>) => unknown, options: RunOptions = {}): Promise<void> {
     verifyRun(handler, options)
+    if (this.#wasLeft) throw leftError()
     const { concurrency = 1, onError } = options
     const failed = (error: unknown, message: Message<T>): void => this.#handlerFailed(error, message, onError)
     await Promise.all(Array.from({ length: concurrency }, () => this.#work(handler, failed)))
@@ -257,7 +259,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
       this.#busy++
       try {
         const result = handler(message)
-        if (result instanceof Promise) await result
+        if (isThenable(result)) await result
       } catch (error) {
         failed(error, message)
       }
@@ -268,20 +270,24 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
 
   #handlerFailed(error: unknown, message: Message<T>, onError: RunOptions['onError']): void {
     this.#handlerErrors++
+    const { pattern } = this
+    const tell = (thrown: unknown): void => {
+      this.#owner.tell({ type: 'error', pattern, error: thrown instanceof Error ? thrown : new Error(String(thrown)) })
+    }
     let thrown = error
     try {
-      onError?.(error, message)
+      const told: unknown = onError?.(error, message)
+      if (isThenable(told)) void told.then(undefined, tell)
     } catch (worse) {
       thrown = worse
     }
-    const { pattern } = this
     if (onError === undefined && !this.#owner.isHeard && !this.#hasWarned) {
       this.#hasWarned = true
       const what = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
       const advice = 'Give `run` an onError, or listen to client.status(); this is printed once.'
       globalThis.process?.emitWarning(`A handler of the subscription to '${pattern}' threw: ${what}\n${advice}`)
     }
-    this.#owner.tell({ type: 'error', pattern, error: thrown as Error })
+    tell(thrown)
   }
 
   #checkDrained(): void {
@@ -297,7 +303,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
       this.#state = 'draining'
       const late = deferred<void>()
       const stop = this.#owner.clock.after(timeoutMs, late.resolve, true)
-      await this.#owner.leave(this as Subscription, timeoutMs)
+      await Promise.race([handled(this.#owner.leave(this as Subscription, timeoutMs)), late.promise])
       // Only now nothing more comes: before, the queue may have been empty any number of times.
       this.#drained = deferred()
       this.#checkDrained()
@@ -323,4 +329,8 @@ function leftError(): Error {
     'CLOSED',
     'The subscription was closed when a loop over it was left. `take(n)` reads some messages and leaves it open.',
   )
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }

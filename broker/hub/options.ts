@@ -3,7 +3,7 @@
  *
  * Floor 6. A unit ends the name. Links and servers have options of their own (socket/options.ts), which are taken too.
  */
-import { defined, isInteger, isNumber, isObject, type Rules, verify } from '#base/verify'
+import { defined, isInteger, isNumber, isObject, type MayBeUndefined, type Rules, verify } from '#base/verify'
 import type { LinkOptions, ServerOptions } from '#socket'
 import { brokerChannel, isChannel } from '../shared/broker-channel.ts'
 import { checkPattern } from '../shared/topic-name.ts'
@@ -90,17 +90,17 @@ const pacingRules: Rules = { share: isNumber(0, 1) }
 const limitRules: Rules = { messages: isInteger(1), bytes: isInteger(1) }
 
 /** `Broker.listen`: a server and a broker in this process. */
-export interface BrokerOptions extends HubOptions, ServerOptions {}
+export interface BrokerOptions extends MayBeUndefined<HubOptions>, MayBeUndefined<ServerOptions> {}
 
 /** `Broker.attach`: a broker that is a client of a server elsewhere. */
-export interface AttachOptions extends HubOptions, LinkOptions {}
+export interface AttachOptions extends MayBeUndefined<HubOptions>, MayBeUndefined<LinkOptions> {}
 
 /** Takes the broker's own options out. Throws INVALID_OPTION, INVALID_PATTERN. */
-export function splitHubOptions<T extends HubOptions>(
+export function splitHubOptions<Rest extends object>(
   where: string,
-  options: T,
+  options: MayBeUndefined<HubOptions> & MayBeUndefined<Rest>,
   restRules: Rules,
-): { hub: HubSettings; rest: Omit<T, keyof HubOptions> } {
+): { hub: HubSettings; rest: Omit<Rest, keyof HubOptions> } {
   verify(where, options, { ...restRules, ...hubRules })
   for (const [pattern, settings] of Object.entries(options.topics ?? {})) {
     verify(`topics['${checkPattern(pattern)}']`, settings, topicRules)
@@ -115,5 +115,5 @@ export function splitHubOptions<T extends HubOptions>(
   }
   hub['pacing'] = { ...hubDefaults.pacing, ...defined(options.pacing ?? {}) }
   hub['maxLimit'] = { ...hubDefaults.maxLimit, ...defined(options.maxLimit ?? {}) }
-  return { hub: hub as unknown as HubSettings, rest: rest as Omit<T, keyof HubOptions> }
+  return { hub: hub as unknown as HubSettings, rest: rest as Omit<Rest, keyof HubOptions> }
 }

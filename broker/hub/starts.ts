@@ -54,7 +54,9 @@ class Starts {
 export function startOf(pattern: string, from: From, topics: Topics, position: number): Start {
   const starts = new Starts()
   const firsts = new Map<string, number>()
+  let isKnown = false
   const isOnlyRecent = topics.each(pattern, never, (topic) => {
+    isKnown = true
     const wanted = wantedOf(topic, from, position)
     starts.add(topic, wanted)
     if (typeof from === 'object' && 'last' in from) firsts.set(topic.name, (wanted.before ?? 0) + 1)
@@ -65,7 +67,8 @@ export function startOf(pattern: string, from: From, topics: Topics, position: n
   if ('time' in from) return starts.start({ time: from.time }, true)
   if ('last' in from && from.last === 0) return starts.start(undefined, true)
   // What is not kept any more is a gap; what never was, or was in another life, cannot be told as one.
-  const isWhole = 'last' in from || (starts.isThere && isOnlyRecent)
+  const isBegun = isKnown || ('seq' in from && from.seq <= 1)
+  const isWhole = 'last' in from || (starts.isThere && isOnlyRecent && isBegun)
   // What was published since is wanted whatever its number.
   const wantedFrom: Start['wantedFrom'] = (topic, at) => {
     if (at > position) return 0

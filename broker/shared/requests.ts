@@ -79,7 +79,7 @@ export function decodeRequest(bytes: Uint8Array): BrokerRequest {
   const request = decodeFields(bytes.subarray(1))
   switch (request['op']) {
     case 'hello':
-      return { op: 'hello', producerId: String(request['producerId'] ?? ''), features: featuresOf(request) }
+      return { op: 'hello', producerId: producerOf(request), features: featuresOf(request) }
     case 'flush':
     case 'watch':
       return { op: request['op'] }
@@ -90,6 +90,11 @@ export function decodeRequest(bytes: Uint8Array): BrokerRequest {
     default:
       throw brokerError('INVALID_REQUEST', `The request is ${JSON.stringify(request['op'])?.slice(0, 50)}.`)
   }
+}
+
+/** The broker does not go by it, so one that leaves it out is served too. */
+function producerOf(request: Fields): string {
+  return request['producerId'] === undefined ? '' : textOf(request, 'producerId')
 }
 
 function decodeSubscribe(request: Fields): SubscribeRequest {

@@ -5,21 +5,25 @@
  * everything keeps the order in which it was published. Batches lie side by side in a slab; a run of them is a parcel.
  * The bytes of a parcel that is wrapped up are never written to again.
  */
-import { allocate, copy, encodeText, join, slice, writeU32 } from '#base/bytes'
+import { allocate, copy, encodeText, slice, writeU32 } from '#base/bytes'
 import { socketError } from '#base/errors'
 import { Fifo } from '#base/fifo'
 import { maxFrameBytes } from '#socket/client'
-import { BatchHeader, encodeHeading, RecordFlag, recordHeaderBytes, seal } from '../../shared/batch.ts'
+import { encodeHeading, RecordFlag, recordHeaderBytes, seal } from '../../shared/batch.ts'
 import { checkTopic } from '../../shared/topic-name.ts'
+import { type Packed, repack } from './repack.ts'
 
 const slabBytes = 256 * 1024
 /** Topics whose encoded names are kept. */
 const maxKnownTopics = 10_000
+const nothing: Packed = Object.freeze({ bytes: allocate(0), count: 0 })
 
-/** Batches that travel together, and how many messages they carry. */
-export interface Parcel {
-  readonly bytes: Uint8Array
-  readonly count: number
+/** A parcel that was wrapped up, or a piece of one. */
+export interface Parcel extends Packed {
+  /** Whether it is the last piece. */
+  readonly isLast: boolean
+  /** Messages that were in it, and are too large for the broker that it is for. */
+  readonly tooLarge: number
 }
 
 /** A topic's batch header with its names, encoded once. */
@@ -33,10 +37,10 @@ export class Packer {
   readonly parcels = new Fifo<Parcel>()
   /** How many were wrapped up; the open one has this number. */
   wrapped = 0
-  /** The largest parcel. */
-  maxMessageBytes: number
   readonly #producerId: string
   #sender: string
+  /** The largest parcel. */
+  #maxMessageBytes: number
   readonly #headings = new Map<string, Heading>()
   #parcelBytes = 0
   #slab = allocate(0)
@@ -53,7 +57,7 @@ export class Packer {
   constructor(producerId: string, sender: string, maxMessageBytes: number) {
     this.#producerId = producerId
     this.#sender = sender
-    this.maxMessageBytes = maxMessageBytes
+    this.#maxMessageBytes = maxMessageBytes
   }
 
   /** Bytes in it that were not taken. */
@@ -69,7 +73,7 @@ export class Packer {
   /** The heading under which a record of that size may go. Throws INVALID_TOPIC, FORBIDDEN, MESSAGE_TOO_LARGE. */
   admit(topic: string, size: number): Heading {
     const heading = this.#open?.topic === topic ? this.#open : (this.#headings.get(topic) ?? this.#heading(topic))
-    const limit = this.maxMessageBytes - heading.bytes.length
+    const limit = this.#maxMessageBytes - heading.bytes.length
     if (size > limit) {
       const details = { limit, actual: size }
       const what = `The message takes ${size} bytes; the limit is ${limit}.`
@@ -109,9 +113,8 @@ export class Packer {
     if (this.#at === this.#parcelAt) return
     const bytes = slice(this.#slab, this.#parcelAt, this.#at)
     this.#parcelAt = this.#at
-    this.parcels.push({ bytes, count: this.#parcelCount })
+    this.#keep({ bytes, count: this.#parcelCount, isLast: true, tooLarge: 0 })
     this.#parcelCount = 0
-    this.#parcelBytes += bytes.length
     this.wrapped++
   }
 
@@ -122,17 +125,24 @@ export class Packer {
     return parcel
   }
 
-  /** Batches carry another name of the sender from now on, also those that wait. */
-  rename(sender: string): void {
-    if (sender === this.#sender) return
+  /**
+   * What comes is for a broker that knows this client by that name, and takes so much at once; also what waits, which may
+   * fall into pieces.
+   */
+  suit(sender: string, maxMessageBytes: number): void {
+    const fits = sender === this.#sender && maxMessageBytes >= this.#maxMessageBytes
+    this.#maxMessageBytes = maxMessageBytes
+    if (fits) return
     this.wrap()
     this.#sender = sender
     this.#headings.clear()
     const name = encodeText(sender)
-    for (const { bytes, count } of this.parcels.clear()) {
-      const renamed = withSender(bytes, name)
-      this.#parcelBytes += renamed.length - bytes.length
-      this.parcels.push({ bytes: renamed, count })
+    for (const whole of this.parcels.clear()) {
+      const { parcels, tooLarge } = repack(whole.bytes, name, maxMessageBytes)
+      const last = parcels.pop() ?? nothing
+      for (const piece of parcels) this.#keep({ ...piece, isLast: false, tooLarge: 0 })
+      this.#keep({ ...last, isLast: whole.isLast, tooLarge: whole.tooLarge + tooLarge })
+      this.#parcelBytes -= whole.bytes.length
     }
   }
 
@@ -142,6 +152,11 @@ export class Packer {
     this.#open = undefined
     this.#parcelAt = this.#at
     this.#parcelCount = 0
+  }
+
+  #keep(parcel: Parcel): void {
+    this.parcels.push(parcel)
+    this.#parcelBytes += parcel.bytes.length
   }
 
   /** Begins a batch: in the open parcel if it may go there, else in a new one. */
@@ -164,7 +179,7 @@ export class Packer {
 
   #fits(size: number): boolean {
     const end = this.#at + size
-    const limit = Math.min(maxFrameBytes, this.maxMessageBytes)
+    const limit = Math.min(maxFrameBytes, this.#maxMessageBytes)
     return end - this.#parcelAt <= limit && end <= this.#slab.length
   }
 
@@ -189,28 +204,4 @@ export class Packer {
     this.#parcelCount += this.#count
     this.#count = 0
   }
-}
-
-/** The same batches under another name of their sender. */
-function withSender(parcel: Uint8Array, sender: Uint8Array): Uint8Array {
-  const batches: Uint8Array[] = []
-  for (let at = 0; at < parcel.length; ) {
-    const { topicAt, topicEnd, producerEnd, optionsAt, recordsAt, end, count, producerSeq, flags } = new BatchHeader(
-      parcel,
-      at,
-    )
-    const heading = encodeHeading(slice(parcel, topicAt, topicEnd), slice(parcel, topicEnd, producerEnd), sender)
-    const batch = new Uint8Array(heading.length + end - optionsAt)
-    batch.set(heading)
-    batch.set(slice(parcel, optionsAt, end), heading.length)
-    batch[1] = flags
-    writeU32(batch, 20, recordsAt - optionsAt)
-    seal(batch, 0, batch.length, count, producerSeq)
-    batches.push(batch)
-    at = end
-  }
-  return join(
-    batches,
-    batches.reduce((sum, { length }) => sum + length, 0),
-  )
 }

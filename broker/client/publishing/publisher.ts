@@ -9,16 +9,15 @@ import { bounded } from '#base/bounded'
 import type { Clock } from '#base/clock'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { SignalboxError, socketError } from '#base/errors'
-import { Fifo } from '#base/fifo'
-import { defined } from '#base/verify'
 import { type Consumer, maxFrameBytes } from '#socket/client'
 import { recordHeaderBytes } from '../../shared/batch.ts'
-import { encodeShared, encodeValue } from '../../shared/codec.ts'
+import { encodeShared } from '../../shared/codec.ts'
 import { decodeFlushReply, type Refusal } from '../../shared/replies.ts'
 import { encodeRequest } from '../../shared/requests.ts'
-import type { Attributes } from '../message.ts'
 import type { PublishOptions } from '../options.ts'
-import { Packer } from './packer.ts'
+import { encodeAttributes } from './attributes.ts'
+import { Departures } from './departures.ts'
+import { Packer, type Parcel } from './packer.ts'
 import { Receipt } from './receipt.ts'
 import { Refusals, type Refused } from './refusals.ts'
 
@@ -26,16 +25,12 @@ import { Refusals, type Refused } from './refusals.ts'
 const maxTurnBytes = 1024 * 1024
 /** A parcel's bytes are written once. */
 const givenAway = Object.freeze({ transfer: true })
-/** Milliseconds that a control request waits at most for a large message that leaves in fragments. */
-const largePatienceMs = 250
+/** Milliseconds that a control request waits at most for the end of a turn, a stream, a large message in fragments. */
+const patienceMs = Object.freeze({ turn: Number.POSITIVE_INFINITY, credit: 5_000, fragments: 250 })
 /** Milliseconds that a flush waits for the reason of a refusal: it comes on another stream, right after. */
 const reasonPatienceMs = 1_000
-
-/** Those who wait for a parcel to leave. */
-interface Waiting {
-  readonly parcel: number
-  readonly taken: Deferred<void>
-}
+/** What a publish that waits counts for at least: whoever waits for a small message takes more memory than the message. */
+const minWaitingBytes = 64
 
 export interface PublisherSettings {
   readonly producerId: string
@@ -63,24 +58,22 @@ export class Publisher {
   #scheduled = false
   /** The turn in which parcels last left. */
   #leftIn = -1
-  /** Parcels that have left. */
-  #left = 0
   /** Bytes that have left in this turn. */
   #turnBytes = 0
-  readonly #waiting = new Fifo<Waiting>()
-  #latest: Waiting | undefined
+  readonly #departures = new Departures()
   #block: Block | undefined
   /** Resolves when what parcels wait for has come. */
   #unblocked: Promise<void> = Promise.resolve()
   #isHeld: boolean
   #closed: Error | undefined
-  /** Of the present stream: messages sent, those of them that a flush has answered for, and those refused. */
-  #stream = { sent: 0, certain: 0, refused: 0, over: deferred<void>() }
+  #stream = newStream()
   /** Messages that may be lost, since the last flush. */
   #lost = 0
-  /** Messages that the broker refused, and why it refused the latest one, since the last flush. */
-  #refusedThere = 0
-  #reason: Refusal | undefined
+  /** Messages that were taken here and refused later, and why the latest one was, since the last flush. */
+  #refusedLater = 0
+  #reason: Omit<Refusal, 'topic' | 'count'> | undefined
+  /** The refusal of all for which there is no room, until those who wait for promises go on. */
+  #full: { readonly error: Error; readonly promise: Promise<never> } | undefined
   #reasoned: Deferred<void> | undefined
 
   /** `isHeld`: nothing leaves before `release`. */
@@ -100,11 +93,15 @@ export class Publisher {
   /** See `Client.publish`. */
   publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<Receipt> {
     if (this.#closed) return handled(Promise.reject(this.#closed))
+    if (options?.signal?.aborted) return handled(Promise.reject(abortedBy(options.signal)))
     let receipt: Receipt
     try {
       receipt = this.#append(topic, data, options)
     } catch (error) {
-      return this.refuse(topic, error as Error, 1)
+      const full = this.#full
+      if (full === undefined || error !== full.error) return this.refuse(topic, error as Error, 1)
+      this.#countRefused(topic, full.error, 1)
+      return full.promise
     }
     const parcel = this.#packer.wrapped
     // A large one leaves in fragments: it has been taken once the last of them is out. A full one goes at once.
@@ -115,10 +112,14 @@ export class Publisher {
 
   /** Counts and tells publishes that were refused here: whoever does not await one hears of it all the same. */
   refuse(topic: string, error: Error, count: number): Promise<never> {
+    this.#countRefused(topic, error, count)
+    return handled(Promise.reject(error))
+  }
+
+  #countRefused(topic: string, error: Error, count: number): void {
     this.refused += count
     const code = error instanceof SignalboxError ? error.code : 'INVALID_DATA'
     this.#refusals.add(String(topic).slice(0, 300), code, error, count)
-    return handled(Promise.reject(error))
   }
 
   /** Whether everything that was published is certain. */
@@ -139,8 +140,7 @@ export class Publisher {
 
   /** What waits may go to the broker that has answered, under the name and within the size that it told. */
   release(sender: string, maxMessageBytes: number): void {
-    this.#packer.rename(sender)
-    this.#packer.maxMessageBytes = maxMessageBytes
+    this.#packer.suit(sender, maxMessageBytes)
     this.#isHeld = false
     if (this.#block !== 'held') return
     this.#block = undefined
@@ -151,35 +151,32 @@ export class Publisher {
   async settled(): Promise<void> {
     this.send()
     const last = this.#packer.wrapped
-    while (this.#left < last && this.#block && !this.#closed) {
-      if (this.#block === 'held' || (this.#block === 'credit' && this.#brokers > 0)) return
-      if (this.#block === 'fragments') {
-        const { clock } = this.#settings
-        await bounded(this.#unblocked, { timeoutMs: largePatienceMs }, clock).catch(() => {})
-        if (this.#block === 'fragments') return
-      } else {
-        await this.#unblocked.catch(() => {})
-      }
+    while (this.#departures.left < last && this.#block && !this.#closed) {
+      const block = this.#block
+      if (block === 'held' || (block === 'credit' && this.#brokers > 0)) return
+      const timeoutMs = patienceMs[block]
+      await bounded(this.#unblocked, { timeoutMs }, this.#settings.clock).catch(() => {})
+      if (block !== 'turn' && block === this.#block) return
     }
   }
 
-  /** Resolves once everything published so far has left. */
+  /** Resolves once everything published so far has left, or never will. */
   async sent(): Promise<void> {
     this.send()
-    if (this.#left >= this.#packer.wrapped) return
+    if (this.#departures.left >= this.#packer.wrapped) return
+    if (!this.#closed) await this.#departures.whenLeft(this.#packer.wrapped - 1).catch(() => {})
     if (this.#closed) throw this.#closed
-    await this.#taken(this.#packer.wrapped - 1)
   }
 
   /**
-   * Resolves when a broker has taken all that was published so far. Rejects with why it refused some of it since the
-   * last flush, or with LINK_LOST when some of it may be lost; then the count begins anew.
+   * Resolves when a broker has taken all that was published so far. Rejects with why some of what had been taken here was
+   * refused since the last flush, or with LINK_LOST when some of it may be lost; then the count begins anew.
    */
   async flush(limits: { timeoutMs: number; signal: AbortSignal | undefined }): Promise<void> {
     await bounded(this.#answered(limits), limits, this.#settings.clock)
-    const [lost, refused] = [this.#lost, this.#refusedThere]
+    const [lost, refused] = [this.#lost, this.#refusedLater]
     this.#lost = 0
-    this.#refusedThere = 0
+    this.#refusedLater = 0
     if (refused > 0) {
       await this.#waitForReason()
       const { code, message, number } = this.#reason ?? unknownReason
@@ -194,6 +191,7 @@ export class Publisher {
 
   /** What the broker refused of what was sent. */
   refusedByBroker(refusal: Refusal): void {
+    this.#stream.told += refusal.count
     this.#reason = refusal
     this.#reasoned?.resolve()
   }
@@ -203,7 +201,7 @@ export class Publisher {
     this.#closed = error
     this.#packer.clear()
     this.#stream.over.reject(error)
-    for (const { taken } of this.#waiting.clear()) taken.reject(error)
+    this.#departures.fail(error)
   }
 
   /** Resolves once a broker has answered for everything on one and the same stream. */
@@ -218,7 +216,7 @@ export class Publisher {
         const reply = await this.#opened.send(encodeRequest({ op: 'flush' }), options)
         if (stream !== this.#stream) continue
         const { refused } = decodeFlushReply(reply)
-        this.#refusedThere += Math.max(0, refused - stream.refused)
+        this.#refusedLater += Math.max(0, refused - stream.refused)
         stream.certain = Math.max(stream.certain, sent)
         stream.refused = Math.max(stream.refused, refused)
         return
@@ -246,10 +244,11 @@ export class Publisher {
   #brokersAre(brokers: number, error: Error | undefined): void {
     this.#brokers = brokers
     if (brokers > 0) return
-    const { sent, certain, over } = this.#stream
-    // A stream that ended in good order has brought everything.
+    const { sent, certain, refused, told, over } = this.#stream
+    // A stream that ended in good order has brought everything; what of it was refused, no flush has counted.
     if (error) this.#lost += sent - certain
-    this.#stream = { sent: 0, certain: 0, refused: 0, over: deferred() }
+    else this.#refusedLater += Math.max(0, told - refused)
+    this.#stream = newStream()
     void handled(this.#stream.over.promise)
     over.resolve()
   }
@@ -261,14 +260,27 @@ export class Publisher {
     const payload = isRaw ? data : encodeShared(data)
     const size = recordHeaderBytes + payload.length + (attributes ? 4 + attributes.length : 0)
     const heading = this.#packer.admit(topic, size)
-    const { maxBufferedBytes, producerId } = this.#settings
-    if (this.#block && this.buffered > 0 && this.buffered + size > maxBufferedBytes) {
-      const details = { limit: maxBufferedBytes, actual: this.buffered + size }
-      throw socketError('BUFFER_FULL', `${this.buffered} bytes wait for credit.`, { details })
-    }
+    if (this.#block && this.buffered > 0) this.#mustHaveRoom(size)
     const seq = this.#packer.append(heading, payload, isRaw, attributes, size)
     if (!this.#scheduled) this.#schedule()
-    return new Receipt(topic, options?.id, producerId, seq)
+    return new Receipt(topic, options?.id, this.#settings.producerId, seq)
+  }
+
+  /** Throws BUFFER_FULL. A loop that does not await may come here a million times: it gets one and the same error. */
+  #mustHaveRoom(size: number): void {
+    const { maxBufferedBytes: limit } = this.#settings
+    const { waiting } = this.#departures
+    const actual = Math.max(this.buffered + size, waiting * minWaitingBytes)
+    if (actual <= limit) return
+    if (this.#full) throw this.#full.error
+    const what = `${this.buffered} bytes in ${waiting} messages wait for credit.`
+    const error = socketError('BUFFER_FULL', what, { details: { limit, actual } })
+    const promise = handled(Promise.reject(error))
+    this.#full = { error, promise }
+    void promise.catch(() => {
+      this.#full = undefined
+    })
+    throw error
   }
 
   #pump(): void {
@@ -281,45 +293,47 @@ export class Publisher {
   }
 
   #post(consumer: Consumer): void {
-    const { bytes, count } = this.#packer.take() as { bytes: Uint8Array; count: number }
-    if (bytes.length > this.#packer.maxMessageBytes) {
-      // It was taken while another broker allowed more.
-      void this.refuse(
-        '',
-        socketError('MESSAGE_TOO_LARGE', `The broker takes ${this.#packer.maxMessageBytes} bytes.`),
-        count,
-      )
-      this.#hasLeft()
-      return
+    const parcel = this.#packer.take() as Parcel
+    const { bytes, count, tooLarge } = parcel
+    if (tooLarge > 0) {
+      const error = socketError('MESSAGE_TOO_LARGE', `The broker that has come takes less; ${tooLarge} are too large.`)
+      this.#refuseLater(error, tooLarge)
+      if (count === 0) {
+        this.#hasLeft(parcel, error)
+        return
+      }
     }
     this.#turnBytes += bytes.length
     const stream = this.#stream
     if (consumer.tryPost(bytes, givenAway)) {
       stream.sent += count
-      this.#hasLeft()
+      this.#hasLeft(parcel)
       return
     }
     const posted = consumer.post(bytes, givenAway).then(
       () => {
         if (stream === this.#stream) stream.sent += count
         else this.#lost += count
+        this.#hasLeft(parcel)
       },
-      () => {
-        this.#lost += count
+      (error: Error) => {
+        if (isInterruption(error)) this.#lost += count
+        else if (!this.#closed) this.#refuseLater(error, count)
+        this.#hasLeft(parcel, error)
       },
     )
-    this.#waitFor(
-      'fragments',
-      posted.then(() => this.#hasLeft()),
-    )
+    this.#waitFor('fragments', posted)
   }
 
-  #hasLeft(): void {
-    this.#left++
-    for (let first = this.#waiting.peek(); first && first.parcel < this.#left; first = this.#waiting.peek()) {
-      this.#waiting.shift()
-      first.taken.resolve()
-    }
+  #hasLeft({ isLast }: Parcel, error?: Error): void {
+    if (isLast) this.#departures.next(error)
+  }
+
+  /** What was taken here cannot go. */
+  #refuseLater(error: Error, count: number): void {
+    this.#countRefused('', error, count)
+    this.#refusedLater += count
+    this.#reason = error instanceof SignalboxError ? error : unknownReason
   }
 
   #schedule(): void {
@@ -359,35 +373,27 @@ export class Publisher {
     })
   }
 
-  /** Resolves when that parcel has left; one promise for all that wait for it. Rejects when the publisher closes. */
-  #taken(parcel: number): Promise<void> {
-    const latest = this.#latest
-    if (latest?.parcel === parcel) return latest.taken.promise
-    const waiting: Waiting = { parcel, taken: deferred() }
-    void handled(waiting.taken.promise)
-    this.#latest = waiting
-    this.#waiting.push(waiting)
-    return waiting.taken.promise
-  }
-
   #whenTaken(parcel: number, receipt: Receipt, options: PublishOptions | undefined): Promise<Receipt> {
     const { timeoutMs, signal } = options ?? {}
-    const taken = this.#taken(parcel).then(() => receipt)
+    const taken = this.#departures.whenLeft(parcel).then(() => receipt)
     if (timeoutMs === undefined && signal === undefined) return handled(taken)
     return handled(bounded(taken, { timeoutMs, signal }, this.#settings.clock))
   }
 }
 
+/** Of one stream: messages sent, those that a flush has answered for, those refused by its answers, or told as refused. */
+function newStream() {
+  return { sent: 0, certain: 0, refused: 0, told: 0, over: deferred<void>() }
+}
+
 const unknownReason = { code: 'REMOTE', number: 3009, message: 'The broker refused messages and did not say why.' }
+
+function abortedBy({ reason }: AbortSignal): Error {
+  return socketError('ABORTED', undefined, { cause: reason })
+}
 
 /** Whether the broker left, or is leaving, and another answers for what comes. */
 function isInterruption(error: unknown): boolean {
   const codes = ['LINK_LOST', 'PROVIDER_CLOSED', 'NO_PROVIDER', 'BROKER_CLOSED']
   return error instanceof SignalboxError && codes.includes(error.code)
-}
-
-/** The attributes' bytes, if there are any. */
-function encodeAttributes({ id, headers, correlationId, replyTo }: PublishOptions): Uint8Array | undefined {
-  const given: Attributes = defined({ id, headers, correlationId, replyTo }) as Attributes
-  return Object.keys(given).length === 0 ? undefined : encodeValue(given)
 }

@@ -165,6 +165,38 @@ describe('a subscription that is restored', () => {
     expect([world.restorer.state, world.places[0]?.isClosed]).toEqual(['idle', true])
   })
 
+  it('is drained of what a broker that has left its channel still sends', async () => {
+    const world = new World()
+    world.meet()
+    world.opening.shift()?.(true)
+    await turns(2)
+    world.asked.shift()?.(true)
+    await turns(2)
+    world.hasBroker = false
+    world.restorer.lost()
+    const leaving = world.restorer.leave(5_000)
+    await turns(3)
+    expect(world.places[0]?.isClosed).toBe(false)
+    world.desert(world.places[0] as FakePlace)
+    await leaving
+    expect([world.places[0]?.isClosed, world.unsubscribed]).toEqual([true, []])
+  })
+
+  it('is drained no longer than asked for of a broker that has left its channel and stays joined', async () => {
+    const world = new World()
+    world.meet()
+    world.opening.shift()?.(true)
+    await turns(2)
+    world.asked.shift()?.(true)
+    await turns(2)
+    world.hasBroker = false
+    const leaving = world.restorer.leave(5_000)
+    await turns(2)
+    world.clock.advance(5_001)
+    await leaving
+    expect(world.places[0]?.isClosed).toBe(true)
+  })
+
   const steps = fc.array(
     fc.constantFrom('meet', 'lose', 'open', 'refuse to open', 'answer', 'refuse', 'wait', 'turn', 'desert'),
     { maxLength: 25 },

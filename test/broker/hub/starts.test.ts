@@ -59,6 +59,13 @@ describe('a new subscription [BROKER 4.5]', () => {
     expect(start({ seq: 7 }, 'h.a')).toMatchObject({ ...whole, seen: { 'h.a': '6 7' } })
   })
 
+  it('says that a place is not there in a topic that there is not', () => {
+    const recovered = (from: From, pattern: string) => start(from, pattern).recovered
+    expect([recovered({ seq: 13 }, 'gone'), recovered({ seq: 13 }, 'gone.*')]).toEqual([false, false])
+    expect(recovered({ after: { seq: 12, epoch: 7 } }, 'gone')).toBe(false)
+    expect([recovered({ seq: 1 }, 'gone'), recovered({ last: 3 }, 'gone')]).toEqual([true, true])
+  })
+
   it('is told that a sequence beyond the end is not there', () => {
     expect(start({ seq: 8 }, 'h.a')).toMatchObject({ recovered: false, gaps: [], seen: { 'h.a': '6 7' } })
     expect(start({ after: { seq: 7, epoch } }, 'h.a')).toMatchObject({ recovered: false, gaps: [] })

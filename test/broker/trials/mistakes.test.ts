@@ -30,6 +30,12 @@ describe('an option that is undefined', () => {
     await until('the policy has acted', () => subscription.pending === 100)
     expect(subscription.limit).toEqual({ messages: 65_536, bytes: 64 * 1024 * 1024 })
   })
+
+  it('is none for brokers and clients either, also to the compiler', async () => {
+    await using broker = await Broker.listen({ port: 0, host: undefined, maxTopics: undefined, topics: undefined })
+    await using client = await connect(broker.url, { name: undefined, producerId: undefined, heartbeatMs: undefined })
+    expect([client.name, client.producerId.length]).toEqual(['', 36])
+  })
 })
 
 describe('a place that is not there', () => {
@@ -41,6 +47,17 @@ describe('a place that is not there', () => {
     const subscription = await client.subscribe('t', { from: { after: { seq: 13, epoch: 4 } } })
     expect(subscription.recovered).toBe(false)
     expect(await told.first('epoch')).toMatchObject({ pattern: 't', epoch: 9 })
+  })
+
+  it('is told by a broker that was started anew, and what it publishes is delivered from the beginning', async () => {
+    await using stage = await scene()
+    const { client } = stage
+    const told = new Told(client)
+    const subscription = await client.subscribe<number>('t', { from: { seq: 13 } })
+    expect(subscription.recovered).toBe(false)
+    await told.first('epoch')
+    for (let i = 1; i <= 3; i++) await client.publish('t', i)
+    expect((await subscription.take(3)).map(({ data, seq }) => [data, seq])).toEqual([1, 2, 3].map((i) => [i, i]))
   })
 })
 
