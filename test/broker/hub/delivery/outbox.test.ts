@@ -46,6 +46,20 @@ describe('an outbox with credit', () => {
   })
 })
 
+describe('an outbox of a subscriber that takes small messages only', () => {
+  it('tells every gap, in notices that are small enough [BROKER 3.7, 4.3]', async () => {
+    const fake = new FakeConsumer()
+    const outbox = outboxOf(fake, { messages: 1, bytes: 1_000_000, messageBytes: 1_000 })
+    const long = 'x'.repeat(250)
+    for (let i = 0; i < 20; i++) outbox.offer(parcelOf(`${long}${i}`, 1, 1))
+    outbox.miss(Array.from({ length: 20 }, (_, i) => ({ topic: `${long}.${i}`, first: 1, last: 2, epoch: 7 })))
+    fake.grant(1_000_000)
+    await turns(2)
+    expect(told(fake).length).toBe(40)
+    expect(Math.max(...fake.posted.map(({ length }) => length))).toBeLessThanOrEqual(1_000)
+  })
+})
+
 describe('an outbox without credit', () => {
   it('holds what comes, and forwards it in order when there is credit', async () => {
     const fake = new FakeConsumer()
