@@ -14,7 +14,7 @@ import { Feed } from './delivery/feed.ts'
 import type { Holdings } from './delivery/holdings.ts'
 import { Subscriber } from './delivery/subscriber.ts'
 import type { Target } from './delivery/target.ts'
-import type { Engine, EngineHost } from './engine/engine.ts'
+import type { Engine, EngineHost, Place } from './engine/engine.ts'
 import { Matcher } from './matcher.ts'
 import type { HubSettings } from './options.ts'
 import { resumeOf, type Start, startOf } from './starts.ts'
@@ -44,6 +44,7 @@ export class Subscriptions {
   readonly #opening = new Set<string>()
   #forwarded = 0
   #dropped = 0
+  #isClosed = false
 
   constructor(around: Surroundings, holdings: Holdings) {
     this.#around = around
@@ -65,19 +66,23 @@ export class Subscriptions {
     const { channel, pattern } = wanted
     checkPattern(pattern)
     const { linkId } = request.peer
-    const consumer = await this.#consumer(channel, linkId)
+    const consumer = await this.#consumer(channel)
     this.#opening.delete(channel)
+    if (this.#isClosed || !areOf(consumer.peers, linkId)) {
+      void consumer.close()
+      throw this.#isClosed ? brokerError('BROKER_CLOSED') : taken()
+    }
     const limit = this.#granted(wanted)
     const subscriber = new Subscriber(wanted, linkId, consumer, limit, this.#holdings.join(linkId))
     const start = this.#start(wanted, topics)
     const before = this.#around.engine.position
     this.#all.set(channel, subscriber)
     this.matcher.add(pattern, subscriber)
-    const told = this.#interest(pattern, 1)
-    if (told) await told
-    const first = start.place ? await this.#catchUp(subscriber, start, start.place) : undefined
+    // It is behind from here on, so that what is told while the engine is waited for has its place in the order.
+    const feed = start.place && this.#feed(subscriber, start, start.place)
+    const first = await this.#begin(subscriber, feed)
     // It has ended meanwhile.
-    if (this.#all.get(channel) !== subscriber) return undefined
+    if (this.#all.get(channel) !== subscriber) throw this.#isClosed ? brokerError('BROKER_CLOSED') : taken()
     const { epoch } = this.#around
     const { recovered, gaps, seen } = start
     const position = first === undefined ? before : first - 1
@@ -113,11 +118,12 @@ export class Subscriptions {
   }
 
   close(): void {
+    this.#isClosed = true
     for (const subscriber of [...this.#all.values()]) this.#drop(subscriber)
   }
 
   /** The calling side of a channel that the client provides, and nobody else. */
-  async #consumer(channel: string, linkId: number): Promise<Consumer> {
+  async #consumer(channel: string): Promise<Consumer> {
     const { settings, link } = this.#around
     // There the broker would forward to itself.
     if (channel.toLowerCase() === settings.channel.toLowerCase()) throw taken()
@@ -130,19 +136,17 @@ export class Subscriptions {
     const observe = (): void => {
       const subscriber = this.#all.get(channel)
       // The client is gone, or another has come beside it.
-      if (subscriber && subscriber.consumer === consumer && !areOf(consumer.peers, linkId)) this.#drop(subscriber)
+      if (subscriber === undefined || subscriber.consumer !== consumer) return
+      if (!areOf(subscriber.consumer.peers, subscriber.linkId)) this.#drop(subscriber)
     }
     this.#opening.add(channel)
     try {
       consumer = await link.consumer(channel, { observe })
+      return consumer
     } catch (error) {
       this.#opening.delete(channel)
       throw error
     }
-    if (areOf(consumer.peers, linkId)) return consumer
-    this.#opening.delete(channel)
-    await consumer.close()
-    throw taken()
   }
 
   #granted({ limitMessages, limitBytes, maxMessageBytes }: SubscribeRequest) {
@@ -160,11 +164,18 @@ export class Subscriptions {
   }
 
   /** Resolves with the position of the first message that it will read, if there is any. */
-  async #catchUp(
-    subscriber: Subscriber,
-    start: Start,
-    place: NonNullable<Start['place']>,
-  ): Promise<number | undefined> {
+  async #begin(subscriber: Subscriber, feed: Feed | undefined): Promise<number | undefined> {
+    try {
+      const told = this.#interest(subscriber.pattern, 1)
+      if (told) await told
+      return await feed?.open()
+    } catch (error) {
+      this.#drop(subscriber)
+      throw error
+    }
+  }
+
+  #feed(subscriber: Subscriber, start: Start, place: Place): Feed {
     const { engine, clock } = this.#around
     const { pattern, consumer, outbox, share, limit } = subscriber
     const reading = { pattern, place, wantedFrom: start.wantedFrom }
@@ -174,7 +185,7 @@ export class Subscriptions {
     })
     subscriber.catchUp(feed)
     this.#behind.add(subscriber)
-    return feed.open()
+    return feed
   }
 
   /** A promise when the engine has to be waited for, before it is sure to tell what is committed. */

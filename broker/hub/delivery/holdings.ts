@@ -7,10 +7,10 @@
  */
 import type { MemoryBudget } from '#base/memory-budget'
 
-/** Something that holds parcels, and can do with fewer. */
+/** Something that holds parcels or a page, and can do with fewer. */
 export interface Holder {
   readonly bytes: number
-  /** Drops the oldest until it holds so many bytes at most. */
+  /** Gives something up, until it holds so many bytes at most. */
   dropTo(bytes: number): void
 }
 
@@ -70,6 +70,12 @@ export class Share {
 
   get memory(): MemoryBudget {
     return this.#all.memory
+  }
+
+  /** Counts bytes more, or fewer, in the share and in the whole. */
+  charge(bytes: number): void {
+    this.bytes += bytes
+    this.memory.add(bytes)
   }
 
   leave(): void {

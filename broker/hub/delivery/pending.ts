@@ -112,7 +112,7 @@ export class Pending implements Holder {
   takeGaps(most: number): readonly TopicGap[] {
     const gaps = this.#gaps.values().slice(0, most)
     for (const { topic } of gaps) this.#gaps.delete(topic)
-    this.#charge(-gaps.length * gapBytes)
+    this.#share.charge(-gaps.length * gapBytes)
     return gaps
   }
 
@@ -121,7 +121,7 @@ export class Pending implements Holder {
     const { memory, holders } = this.#share
     for (const parcel of this.#parcels.clear()) parcel.release(memory)
     this.#count(-this.#messages, -this.#bytes)
-    this.#charge(-this.#gaps.size * gapBytes)
+    this.#share.charge(-this.#gaps.size * gapBytes)
     this.#gaps.clear()
     this.#skipper = undefined
     holders.delete(this)
@@ -166,16 +166,11 @@ export class Pending implements Holder {
     this.#share.bytes += bytes
   }
 
-  #charge(bytes: number): void {
-    this.#share.bytes += bytes
-    this.#share.memory.add(bytes)
-  }
-
   readonly #widen = (topic: string, first: number, last: number, epoch: number): void => {
     const known = this.#gaps.get(topic)
     if (known === undefined) {
       this.#gaps.set(topic, { topic, first, last, epoch })
-      this.#charge(gapBytes)
+      this.#share.charge(gapBytes)
     } else if (known.epoch === epoch) {
       known.last = last
     } else {
