@@ -12,6 +12,7 @@ import type { SubscribeRequest } from '../shared/requests.ts'
 import { checkPattern } from '../shared/topic-name.ts'
 import { Feed } from './delivery/feed.ts'
 import type { Holdings } from './delivery/holdings.ts'
+import { maxGapBytes } from './delivery/outbox.ts'
 import { Subscriber } from './delivery/subscriber.ts'
 import type { Target } from './delivery/target.ts'
 import type { Engine, EngineHost, Place } from './engine/engine.ts'
@@ -20,8 +21,10 @@ import type { HubSettings } from './options.ts'
 import { resumeOf, type Start, startOf } from './starts.ts'
 import type { Topics } from './topics.ts'
 
-/** Gaps that the answer to `subscribe` names at most; the others follow as notices. */
+/** Gaps that the answer to `subscribe` names at most, if it may be that large; the others follow as notices. */
 const maxReplyGaps = 10_000
+/** What else is in that answer takes less. */
+const answerBytes = 300
 
 /** What subscriptions need of their hub. */
 export interface Surroundings {
@@ -84,16 +87,20 @@ export class Subscriptions {
     // It has ended meanwhile.
     if (this.#all.get(channel) !== subscriber) throw this.#isClosed ? brokerError('BROKER_CLOSED') : taken()
     const { epoch } = this.#around
-    const { recovered, gaps, seen } = start
+    const { recovered, gaps } = start
+    // Gaps and topics may take half of it each.
+    const fits = Math.floor((limit.messageBytes - answerBytes) / 2 / maxGapBytes)
+    const told = Math.max(0, Math.min(maxReplyGaps, fits))
+    const seen = start.seen.slice(0, Math.max(0, fits))
     const position = first === undefined ? before : first - 1
     const granted = { limitMessages: limit.messages, limitBytes: limit.bytes }
     // It rejects when the client is gone, or does not read.
     void handled(
       request.respond(
-        encodeSubscribeReply({ epoch, position, recovered, gaps: gaps.slice(0, maxReplyGaps), seen, ...granted }),
+        encodeSubscribeReply({ epoch, position, recovered, gaps: gaps.slice(0, told), seen, ...granted }),
       ),
     )
-    if (gaps.length > maxReplyGaps) subscriber.outbox.miss(gaps.slice(maxReplyGaps))
+    if (gaps.length > told) subscriber.outbox.miss(gaps.slice(told))
     subscriber.pump()
     return undefined
   }

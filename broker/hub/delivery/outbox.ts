@@ -16,7 +16,7 @@ import { type OutboxLimit, Pending } from './pending.ts'
 
 /** Gaps that one notice names at most, so that it fits into a frame; and bytes that one gap may take in it. */
 const maxGaps = 200
-const maxGapBytes = 300
+export const maxGapBytes = 300
 
 /** Nobody writes to what was stamped. */
 const given = Object.freeze({ transfer: true })

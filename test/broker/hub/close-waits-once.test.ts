@@ -13,7 +13,11 @@ describe('a broker that closes with a request that cannot be answered, and messa
   it('waits for drainMs once, for whoever asks [BROKER 3.10]', async () => {
     const clock = new ManualClock()
     const server = await Server.listen({ clock })
-    const hub = await Hub.start(server.link({ name: 'broker' }), { ...hubDefaults, drainMs, pacing: { share: 0 } }, clock)
+    const hub = await Hub.start(
+      server.link({ name: 'broker' }),
+      { ...hubDefaults, drainMs, pacing: { share: 0 } },
+      clock,
+    )
     const raw = await RawClient.connect(server.url)
     const { provider } = await raw.subscribe('a')
     for (let i = 0; i < 30; i++) await raw.publish('a', { entries: [{ value: new Uint8Array(10_000) }] })
