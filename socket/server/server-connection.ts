@@ -56,8 +56,6 @@ export class ServerConnection implements Line, PortOwner, Watched {
   readonly #given: Identity | undefined
   /** Ends that wait for `authorise`; made with the first. */
   #opening: Set<number> | undefined
-  /** Answers of `authorise` that are awaited, also for ends that were shut meanwhile: a hook cannot be called off. */
-  #asked = 0
   #state: 'greeting' | 'open' | 'over' = 'greeting'
   #lastStream = 0
   /** The highest number that an end has had. */
@@ -214,7 +212,7 @@ export class ServerConnection implements Line, PortOwner, Watched {
     if (number <= this.#lastEnd) throw socketError('BAD_FRAME', `The number ${number} of a channel end is not new.`)
     this.#lastEnd = number
     const { maxEndsPerLink, authorise } = this.#host.settings
-    if (!this.isTrusted && this.ends.size + this.#asked >= maxEndsPerLink) {
+    if (!this.isTrusted && this.ends.size + (this.#opening?.size ?? 0) >= maxEndsPerLink) {
       this.#refuse(number, open, 'TOO_MANY_CHANNELS')
     } else if (authorise === undefined || this.isTrusted) {
       this.#opened(number, open)
@@ -227,14 +225,12 @@ export class ServerConnection implements Line, PortOwner, Watched {
 
   async #authorise(number: number, open: Open, authorise: NonNullable<ServerSettings['authorise']>): Promise<void> {
     let refusal: SocketErrorCode | undefined
-    this.#asked++
     try {
       if (!(await authorise(this.info, open.role, open.channelId))) refusal = 'FORBIDDEN'
     } catch {
       // A hook that throws has not said no: it could not find out.
       refusal = 'AUTH_UNAVAILABLE'
     }
-    this.#asked--
     // Shut, or the link lost, while the hook was thinking.
     if (!this.#opening?.delete(number)) return
     if (refusal) this.#refuse(number, open, refusal)

@@ -77,7 +77,6 @@ export class Switchboard implements Joints {
       const [first] = channel.providers
       if (first && !(shared && first.open.shared)) return 'CHANNEL_CONFLICT'
     }
-    if (role === 'provider') this.#makeRoom(channel, line.maxStreams - line.sides.size)
     const others = role === 'provider' ? channel.consumers : channel.providers
     if (line.sides.size + others.length > line.maxStreams) return 'TOO_MANY_CHANNELS'
     if (role === 'consumer' && others.length > 0 && others.every(isFull)) return 'TOO_MANY_CHANNELS'
@@ -159,29 +158,6 @@ export class Switchboard implements Joints {
     this.streams++
     attach(far, near.line)
     attach(near, far.line)
-  }
-
-  /**
-   * More Consumers wait than the first Provider can have streams: links that have more than twice as many of them as the
-   * others have on average must close some. Else one link could keep every Provider off a channel. [SOCK 4.3]
-   */
-  #makeRoom({ consumers, providers }: Channel, room: number): void {
-    let surplus = consumers.length - room
-    if (surplus <= 0 || room < 1 || providers.length > 0) return
-    const byLine = new Map<Line, SwitchEnd[]>()
-    for (const end of consumers) {
-      const ends = byLine.get(end.line)
-      if (ends === undefined) byLine.set(end.line, [end])
-      else ends.push(end)
-    }
-    let [links, rest] = [byLine.size, consumers.length]
-    for (const crowd of [...byLine.values()].sort((one, two) => two.length - one.length)) {
-      links--
-      rest -= crowd.length
-      if (surplus <= 0 || (links > 0 && crowd.length * links <= rest * 2)) return
-      for (const end of crowd.slice(-surplus)) this.#evict(end)
-      surplus -= crowd.length
-    }
   }
 
   /** Its link has as many streams as it may. */
