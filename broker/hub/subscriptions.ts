@@ -76,7 +76,9 @@ export class Subscriptions {
       throw this.#isClosed ? brokerError('BROKER_CLOSED') : taken()
     }
     const limit = this.#granted(wanted)
-    const subscriber = new Subscriber(wanted, linkId, consumer, limit, this.#holdings.join(linkId))
+    const share = this.#holdings.join(linkId)
+    const end = (): void => this.#drop(subscriber)
+    const subscriber: Subscriber = new Subscriber(wanted, linkId, consumer, limit, share, end)
     const start = this.#start(wanted, topics)
     const before = this.#around.engine.position
     this.#all.set(channel, subscriber)
@@ -184,9 +186,8 @@ export class Subscriptions {
 
   #feed(subscriber: Subscriber, start: Start, place: Place): Feed {
     const { engine, clock } = this.#around
-    const { pattern, consumer, outbox, share, limit } = subscriber
-    const reading = { pattern, place, wantedFrom: start.wantedFrom }
-    const feed = new Feed(engine, clock, consumer, outbox, share, limit, reading, () => {
+    const reading = { pattern: subscriber.pattern, place, wantedFrom: start.wantedFrom }
+    const feed = new Feed(engine, clock, subscriber, reading, () => {
       this.#behind.delete(subscriber)
       subscriber.live()
     })

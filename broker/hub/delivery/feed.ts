@@ -15,7 +15,7 @@ import { BatchHeader, withoutFirst } from '../../shared/batch.ts'
 import type { TopicGap } from '../../shared/gap.ts'
 import { matches } from '../../shared/topic-name.ts'
 import type { Engine, Page, Place, StoredBatch, TopicRef } from '../engine/engine.ts'
-import { gapBytes, type Holder, type Share } from './holdings.ts'
+import { bytesPerGap, type Holder, type Share } from './holdings.ts'
 import type { Outbox } from './outbox.ts'
 import { Parcel } from './parcel.ts'
 import { type OutboxLimit, Pending } from './pending.ts'
@@ -27,6 +27,15 @@ export interface Reading {
   readonly pattern: string
   readonly place: Place
   readonly wantedFrom: (topic: TopicRef, position: number) => number
+}
+
+/** Whose feed it is: a subscription. */
+export interface Reader {
+  readonly consumer: Consumer
+  readonly outbox: Outbox
+  readonly share: Share
+  readonly limit: OutboxLimit
+  readonly end: () => void
 }
 
 /** Messages that went from the log. */
@@ -67,15 +76,13 @@ export class Feed implements Holder {
   #live: Deferred<void> | undefined
   readonly #isLive: () => void
   readonly #maxBytes: number
+  readonly end: () => void
 
   /** `isLive` is called once, when everything can go straight to the outbox. */
   constructor(
     engine: Engine,
     clock: Clock,
-    consumer: Consumer,
-    outbox: Outbox,
-    share: Share,
-    limit: OutboxLimit,
+    { consumer, outbox, share, limit, end }: Reader,
     reading: Reading,
     isLive: () => void,
   ) {
@@ -84,16 +91,21 @@ export class Feed implements Holder {
     this.#consumer = consumer
     this.#outbox = outbox
     this.#share = share
-    this.#aside = new Pending(limit, share)
+    this.#aside = new Pending(limit, share, end)
     this.#reading = reading
     this.#isLive = isLive
     this.#maxBytes = Math.min(maxFrameBytes, limit.messageBytes)
+    this.end = end
     share.holders.add(this)
   }
 
   /** What the page takes. */
   get bytes(): number {
     return this.#pageCost
+  }
+
+  get gapBytes(): number {
+    return (this.#gaps.size + this.#laterGaps.size) * bytesPerGap
   }
 
   /** Gives its page up if that is more. What has gone from the log meanwhile is missing then. */
@@ -140,8 +152,12 @@ export class Feed implements Holder {
   trimmed(topic: TopicRef, first: number, last: number, position: number): void {
     if (position > this.#until || !matches(this.#reading.pattern, topic.name)) return
     const trimmed = { topic, first, last, position }
-    if (this.#isReading) this.#unsure.push(trimmed)
-    else this.#lost(this.#laterGaps, trimmed, this.#next)
+    if (this.#isReading) {
+      this.#unsure.push(trimmed)
+      return
+    }
+    this.#lost(this.#laterGaps, trimmed, this.#next)
+    this.#share.relieve(this, 0)
   }
 
   /** Passes on what can go now, and reads on. */
@@ -230,7 +246,13 @@ export class Feed implements Holder {
 
   async #readOn(): Promise<void> {
     const before = this.#page.length
-    await this.#read({ position: this.#next })
+    try {
+      await this.#read({ position: this.#next })
+    } catch {
+      // The client resumes it, from the place that it had come to.
+      this.end()
+      return
+    }
     if (this.#isOver) return
     // Where nothing was found in much, others get their turn.
     if (before === 0 && this.#page.length === 0 && !this.#isLast) this.#clock.turn(this.#again)
@@ -275,7 +297,7 @@ export class Feed implements Holder {
   #join(gaps: Map<string, TopicGap>, gap: TopicGap): void {
     const known = gaps.get(gap.topic)
     gaps.set(gap.topic, { ...gap, first: known?.first ?? gap.first })
-    if (known === undefined) this.#share.charge(gapBytes)
+    if (known === undefined) this.#share.charge(bytesPerGap)
   }
 
   #tellGaps(): void {
@@ -285,7 +307,7 @@ export class Feed implements Holder {
   }
 
   #forgetGaps(gaps: Map<string, TopicGap>): void {
-    this.#share.charge(-gaps.size * gapBytes)
+    this.#share.charge(-gaps.size * bytesPerGap)
     gaps.clear()
   }
 

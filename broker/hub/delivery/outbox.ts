@@ -31,6 +31,7 @@ export class Outbox {
   readonly #consumer: Consumer
   readonly #limit: OutboxLimit
   readonly #share: Share
+  readonly #endAll: () => void
   readonly #gapsAtOnce: number
   /** What waits for credit; there only while something does. */
   #pending: Pending | undefined
@@ -38,12 +39,15 @@ export class Outbox {
   #dropped = 0
   /** Parcels so large that they are still leaving. */
   #leaving = 0
+  #isClosed = false
   #emptied: Deferred<void> | undefined
 
-  constructor(consumer: Consumer, limit: OutboxLimit, share: Share) {
+  /** `end` ends the subscription. */
+  constructor(consumer: Consumer, limit: OutboxLimit, share: Share, end: () => void) {
     this.#consumer = consumer
     this.#limit = limit
     this.#share = share
+    this.#endAll = end
     this.#gapsAtOnce = Math.max(1, Math.min(maxGaps, Math.floor(limit.messageBytes / maxGapBytes)))
   }
 
@@ -71,7 +75,7 @@ export class Outbox {
   offer(parcel: Parcel): void {
     if (parcel.size > this.#limit.messageBytes && parcel.gaps === undefined) this.#fit(parcel)
     else if (this.#pending === undefined && this.#consumer.credit > 0) this.#post(parcel)
-    else this.#wait().add(parcel)
+    else if (!this.#isClosed) this.#wait().add(parcel)
   }
 
   /** Messages that are told as missing, after what waits and before what is offered next. */
@@ -91,6 +95,12 @@ export class Outbox {
     if (this.#isEmpty) return Promise.resolve()
     this.#emptied ??= deferred()
     return this.#emptied.promise
+  }
+
+  /** Drops everything, now and from now on. */
+  close(): void {
+    this.#isClosed = true
+    this.clear()
   }
 
   /** Drops everything. */
@@ -142,7 +152,7 @@ export class Outbox {
 
   #wait(): Pending {
     if (this.#pending) return this.#pending
-    this.#pending = new Pending(this.#limit, this.#share)
+    this.#pending = new Pending(this.#limit, this.#share, this.#endAll)
     this.#askForCredit(this.#pending)
     return this.#pending
   }

@@ -86,7 +86,8 @@ class Stage {
     this.engine.readsAtOnce = readsAtOnce
     const limit = { messages, bytes: 1_000_000, messageBytes: 1_000_000 }
     const wanted = { pattern: '**', channel: '', noEcho } as never
-    this.subscriber = new Subscriber(wanted, own, this.fake.consumer, limit, new Holdings(this.memory).join(own))
+    const share = new Holdings(this.memory).join(own)
+    this.subscriber = new Subscriber(wanted, own, this.fake.consumer, limit, share, () => {})
     const trimmed: Subscriber['trimmed'] = (...what) => {
       if (!this.isLive) this.subscriber.trimmed(...what)
     }
@@ -109,9 +110,8 @@ class Stage {
     this.#isSubscribed = true
     const { place, wantedFrom } = start
     if (place === undefined) return
-    const { outbox, consumer, share, limit } = this.subscriber
     const reading = { pattern: '**', place, wantedFrom }
-    const feed = new Feed(this.engine, this.clock, consumer, outbox, share, limit, reading, () => {
+    const feed = new Feed(this.engine, this.clock, this.subscriber, reading, () => {
       this.subscriber.live()
       this.isLive = true
     })

@@ -18,7 +18,7 @@ import { FakeConsumer } from './fake-consumer.ts'
 const plenty = { messages: 1_000_000, bytes: 1_000_000_000, messageBytes: 1_000_000_000 }
 const budget = () => new MemoryBudget(4_000_000_000)
 const outboxOf = (fake: FakeConsumer, limit: OutboxLimit, memory = budget()) =>
-  new Outbox(fake.consumer, limit, new Holdings(memory).join(1))
+  new Outbox(fake.consumer, limit, new Holdings(memory).join(1), () => {})
 const parcelOf = (topic: string, seq: number, count: number) => new Parcel(numbered(topic, seq, count), count)
 
 /** What was posted, as texts: 'a 1-3' is a batch, 'gap a 1-3' a gap. */

@@ -43,7 +43,7 @@ beforeEach(() => {
 function pressed() {
   const fake = new FakeConsumer()
   const limit = { messages: 800, bytes: 1_000_000, messageBytes: 1_000_000 }
-  const outbox = new Outbox(fake.consumer, limit, new Holdings(new MemoryBudget(1_000_000_000)).join(1))
+  const outbox = new Outbox(fake.consumer, limit, new Holdings(new MemoryBudget(1_000_000_000)).join(1), () => {})
   const offer = (count: number) => {
     for (let i = 0; i < count; i++) outbox.offer(new Parcel(batch, 1))
   }
