@@ -66,6 +66,7 @@ export class Hub {
   readonly #ended = deferred<Error | undefined>()
   /** There once the hub has been opened. */
   #provider: Provider | undefined
+  #closing: Promise<void> | undefined
   readonly #stopSweeping: Cancel
 
   /** @internal Use `Hub.start`. */
@@ -120,18 +121,22 @@ export class Hub {
 
   /**
    * Leaves its channel, so that clients keep what they publish for the next broker; takes and forwards what is under
-   * way, and what it holds, for `drainMs` each at most; then leaves the server.
+   * way, and what it holds, for `drainMs` at most; then leaves the server.
    */
-  async close(): Promise<void> {
-    if (this.#control.isClosing) return
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#control.isClosing = true
     const { drainMs } = this.#settings
     this.#stopSweeping()
     this.#intake.pacer.close()
     this.#refusals.close()
-    await this.#provider?.drain({ timeoutMs: drainMs })
     const late = deferred<void>()
     const stop = this.#clock.after(drainMs, late.resolve, true)
+    await this.#provider?.drain({ timeoutMs: drainMs })
     await Promise.race([this.#subscriptions.whenEmpty(), late.promise])
     stop()
     this.#subscriptions.close()

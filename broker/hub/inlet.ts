@@ -41,7 +41,7 @@ export class Inlet {
   patience(share: number, clock: Clock): Patience {
     let patience = this.#patiences.find((one) => one.share === share)
     if (patience === undefined) {
-      patience = new Patience(share, clock.now())
+      patience = new Patience(share, clock.monotonic())
       this.#patiences.push(patience)
     }
     return patience

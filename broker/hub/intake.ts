@@ -62,8 +62,8 @@ export class Intake {
 
   /** Takes a parcel. Throws the last refusal, also when other batches of it were taken. */
   take(bytes: Uint8Array, inlet: Inlet, request: Request): undefined {
-    const failure = this.#judge(bytes, inlet, request.isOneWay)
-    this.#append(bytes, inlet, request)
+    const judged = this.#judge(bytes, inlet, request.isOneWay)
+    const failure = this.#append(bytes, inlet, request) ?? judged
     if (failure) throw failure
   }
 
@@ -129,23 +129,31 @@ export class Intake {
     this.#parts.refusals.add(inlet.linkId, isName ? decodeText(bytes, topicAt, topicEnd) : '', error, count)
   }
 
-  #append(bytes: Uint8Array, inlet: Inlet, request: Request): void {
-    const { engine, topics } = this.#parts
-    let now = 0
+  /** Returns the last refusal of the engine. */
+  #append(bytes: Uint8Array, inlet: Inlet, request: Request): unknown {
+    const { engine, topics, clock } = this.#parts
+    const now = clock.monotonic()
+    inlet.arrived(now)
+    let failure: unknown
     let targets: readonly Target[] = []
     let policy: TopicPolicy = ephemeral
     let [from, end, count] = [0, 0, 0]
     for (let i = 0; i < this.#judged; i++) {
       const header = this.#headers[i] as BatchHeader
-      const topic = this.#topics[i] as Topic
+      let topic = this.#topics[i] as Topic
       // Nothing may keep the parcel alive from here.
       this.#headers[i] = undefined
       this.#topics[i] = undefined
       // What an engine does not make visible at once comes back by `committed`.
-      const isVisible = engine.append(header, topic)
-      if (i === 0) {
-        now = header.time
-        inlet.arrived(now)
+      let isVisible: boolean
+      try {
+        // It has made room for another of this parcel.
+        if (topic.isForgotten) topic = topics.open(bytes, header.topicAt, header.topicEnd)
+        isVisible = engine.append(header, topic)
+      } catch (error) {
+        failure = error
+        this.#refuse(header, inlet, error, request.isOneWay)
+        continue
       }
       this.published += header.count
       inlet.taken += header.count
@@ -162,6 +170,7 @@ export class Intake {
       end = header.end
     }
     if (targets.length > 0) this.#forward(targets, bytes, from, end, count, policy, inlet, request)
+    return failure
   }
 
   #match(topic: Topic): readonly Target[] {

@@ -15,6 +15,8 @@ import { encodeReply, type Refusal } from '../shared/replies.ts'
 const maxEntries = 16
 /** Clients with refusals that nobody has asked for. */
 const maxUnasked = 1_000
+/** Questions of one client that wait; one more, and the oldest is answered with nothing. */
+const maxWatches = 16
 /** Fewer open questions than that are not looked through for those that nobody waits for any more. */
 const leastSwept = 64
 
@@ -62,10 +64,14 @@ export class Refusals {
   watch(linkId: number, request: Request): Promise<Uint8Array> {
     if (this.#open >= this.#sweepAt) this.#sweep()
     const watch: Watch = { request, answer: deferred() }
-    const watches = this.#watches.get(linkId)
-    if (watches) watches.push(watch)
-    else this.#watches.set(linkId, [watch])
+    const watches = this.#watches.get(linkId) ?? []
+    this.#watches.set(linkId, watches)
+    watches.push(watch)
     this.#open++
+    if (watches.length > maxWatches) {
+      this.#open--
+      watches.shift()?.answer.resolve(encodeReply([]))
+    }
     if (this.#refusals.has(linkId)) this.#schedule()
     return watch.answer.promise
   }

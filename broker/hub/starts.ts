@@ -63,7 +63,11 @@ export function startOf(pattern: string, from: From, topics: Topics, position: n
   })
   if (from === 'new') return starts.start(undefined, true)
   if (from === 'all') return starts.start({ position: 1 }, true)
-  if ('position' in from) return starts.start({ position: from.position }, from.position <= position + 1)
+  // What is published from now on is wanted whatever its position.
+  if ('position' in from) {
+    const next = position + 1
+    return starts.start({ position: Math.min(from.position, next) }, from.position <= next)
+  }
   if ('time' in from) return starts.start({ time: from.time }, true)
   if ('last' in from && from.last === 0) return starts.start(undefined, true)
   // What is not kept any more is a gap; what never was, or was in another life, cannot be told as one.

@@ -12,16 +12,19 @@ import type { SubscribeRequest } from '../shared/requests.ts'
 import { checkPattern } from '../shared/topic-name.ts'
 import { Feed } from './delivery/feed.ts'
 import type { Holdings } from './delivery/holdings.ts'
+import { maxGapBytes } from './delivery/outbox.ts'
 import { Subscriber } from './delivery/subscriber.ts'
 import type { Target } from './delivery/target.ts'
-import type { Engine, EngineHost } from './engine/engine.ts'
+import type { Engine, EngineHost, Place } from './engine/engine.ts'
 import { Matcher } from './matcher.ts'
 import type { HubSettings } from './options.ts'
 import { resumeOf, type Start, startOf } from './starts.ts'
 import type { Topics } from './topics.ts'
 
-/** Gaps that the answer to `subscribe` names at most; the others follow as notices. */
+/** Gaps that the answer to `subscribe` names at most, if it may be that large; the others follow as notices. */
 const maxReplyGaps = 10_000
+/** What else is in that answer takes less. */
+const answerBytes = 300
 
 /** What subscriptions need of their hub. */
 export interface Surroundings {
@@ -44,6 +47,7 @@ export class Subscriptions {
   readonly #opening = new Set<string>()
   #forwarded = 0
   #dropped = 0
+  #isClosed = false
 
   constructor(around: Surroundings, holdings: Holdings) {
     this.#around = around
@@ -65,30 +69,40 @@ export class Subscriptions {
     const { channel, pattern } = wanted
     checkPattern(pattern)
     const { linkId } = request.peer
-    const consumer = await this.#consumer(channel, linkId)
+    const consumer = await this.#consumer(channel)
     this.#opening.delete(channel)
+    if (this.#isClosed || !areOf(consumer.peers, linkId)) {
+      void consumer.close()
+      throw this.#isClosed ? brokerError('BROKER_CLOSED') : taken()
+    }
     const limit = this.#granted(wanted)
-    const subscriber = new Subscriber(wanted, linkId, consumer, limit, this.#holdings.join(linkId))
+    const share = this.#holdings.join(linkId)
+    const end = (): void => this.#drop(subscriber)
+    const subscriber: Subscriber = new Subscriber(wanted, linkId, consumer, limit, share, end)
     const start = this.#start(wanted, topics)
     const before = this.#around.engine.position
     this.#all.set(channel, subscriber)
     this.matcher.add(pattern, subscriber)
-    const told = this.#interest(pattern, 1)
-    if (told) await told
-    const first = start.place ? await this.#catchUp(subscriber, start, start.place) : undefined
+    // It is behind from here on, so that what is told while the engine is waited for has its place in the order.
+    const feed = start.place && this.#feed(subscriber, start, start.place)
+    const first = await this.#begin(subscriber, feed)
     // It has ended meanwhile.
-    if (this.#all.get(channel) !== subscriber) return undefined
+    if (this.#all.get(channel) !== subscriber) throw this.#isClosed ? brokerError('BROKER_CLOSED') : taken()
     const { epoch } = this.#around
-    const { recovered, gaps, seen } = start
+    const { recovered, gaps } = start
+    // Gaps and topics may take half of it each.
+    const fits = Math.floor((limit.messageBytes - answerBytes) / 2 / maxGapBytes)
+    const told = Math.max(0, Math.min(maxReplyGaps, fits))
+    const seen = start.seen.slice(0, Math.max(0, fits))
     const position = first === undefined ? before : first - 1
     const granted = { limitMessages: limit.messages, limitBytes: limit.bytes }
     // It rejects when the client is gone, or does not read.
     void handled(
       request.respond(
-        encodeSubscribeReply({ epoch, position, recovered, gaps: gaps.slice(0, maxReplyGaps), seen, ...granted }),
+        encodeSubscribeReply({ epoch, position, recovered, gaps: gaps.slice(0, told), seen, ...granted }),
       ),
     )
-    if (gaps.length > maxReplyGaps) subscriber.outbox.miss(gaps.slice(maxReplyGaps))
+    if (gaps.length > told) subscriber.outbox.miss(gaps.slice(told))
     subscriber.pump()
     return undefined
   }
@@ -113,11 +127,12 @@ export class Subscriptions {
   }
 
   close(): void {
+    this.#isClosed = true
     for (const subscriber of [...this.#all.values()]) this.#drop(subscriber)
   }
 
   /** The calling side of a channel that the client provides, and nobody else. */
-  async #consumer(channel: string, linkId: number): Promise<Consumer> {
+  async #consumer(channel: string): Promise<Consumer> {
     const { settings, link } = this.#around
     // There the broker would forward to itself.
     if (channel.toLowerCase() === settings.channel.toLowerCase()) throw taken()
@@ -130,19 +145,17 @@ export class Subscriptions {
     const observe = (): void => {
       const subscriber = this.#all.get(channel)
       // The client is gone, or another has come beside it.
-      if (subscriber && subscriber.consumer === consumer && !areOf(consumer.peers, linkId)) this.#drop(subscriber)
+      if (subscriber === undefined || subscriber.consumer !== consumer) return
+      if (!areOf(subscriber.consumer.peers, subscriber.linkId)) this.#drop(subscriber)
     }
     this.#opening.add(channel)
     try {
       consumer = await link.consumer(channel, { observe })
+      return consumer
     } catch (error) {
       this.#opening.delete(channel)
       throw error
     }
-    if (areOf(consumer.peers, linkId)) return consumer
-    this.#opening.delete(channel)
-    await consumer.close()
-    throw taken()
   }
 
   #granted({ limitMessages, limitBytes, maxMessageBytes }: SubscribeRequest) {
@@ -160,21 +173,27 @@ export class Subscriptions {
   }
 
   /** Resolves with the position of the first message that it will read, if there is any. */
-  async #catchUp(
-    subscriber: Subscriber,
-    start: Start,
-    place: NonNullable<Start['place']>,
-  ): Promise<number | undefined> {
+  async #begin(subscriber: Subscriber, feed: Feed | undefined): Promise<number | undefined> {
+    try {
+      const told = this.#interest(subscriber.pattern, 1)
+      if (told) await told
+      return await feed?.open()
+    } catch (error) {
+      this.#drop(subscriber)
+      throw error
+    }
+  }
+
+  #feed(subscriber: Subscriber, start: Start, place: Place): Feed {
     const { engine, clock } = this.#around
-    const { pattern, consumer, outbox, share, limit } = subscriber
-    const reading = { pattern, place, wantedFrom: start.wantedFrom }
-    const feed = new Feed(engine, clock, consumer, outbox, share, limit, reading, () => {
+    const reading = { pattern: subscriber.pattern, place, wantedFrom: start.wantedFrom }
+    const feed = new Feed(engine, clock, subscriber, reading, () => {
       this.#behind.delete(subscriber)
       subscriber.live()
     })
     subscriber.catchUp(feed)
     this.#behind.add(subscriber)
-    return feed.open()
+    return feed
   }
 
   /** A promise when the engine has to be waited for, before it is sure to tell what is committed. */

@@ -22,7 +22,7 @@ export class Topic implements TopicRef {
   lastPosition = 0
   floorSeq = 0
   floorPosition = 0
-  /** When it was last used, in the clock's ms. */
+  /** When it was last used, in ms of the clock that only rises. */
   usedAt = 0
   isForgotten = false
   /** Its neighbours in the order of use. */

@@ -122,7 +122,7 @@ export class Topics {
 
   /** Forgets what was idle for long enough, of a thousand topics at most. */
   sweep(): void {
-    const before = this.#clock.now() - this.#settings.topicIdleMs
+    const before = this.#clock.monotonic() - this.#settings.topicIdleMs
     let hasForgotten = false
     this.#search((topic) => {
       if (topic.usedAt > before) return true
@@ -144,7 +144,7 @@ export class Topics {
     }
     const epoch = ((this.#epoch - 1 + this.#lives) % 0xffff_ffff) + 1
     const topic = new Topic(name, epoch, this.#policyOf(name))
-    topic.usedAt = this.#clock.now()
+    topic.usedAt = this.#clock.monotonic()
     this.#topics.set(name, topic)
     this.#putIn(topic)
     return topic

@@ -5,7 +5,7 @@
  * aside, in the order of positions, within the subscription's limit. It is live once a page was the last, nothing kept
  * was committed since, and all of it has been passed on: judged in one go, so nothing comes twice and nothing is
  * missed. What goes from the log before it was read is told as a gap. So a subscription costs a page, however far
- * behind it is.
+ * behind it is; and where memory is short, a page that waits for credit is given up, to be read again.
  */
 import { join } from '#base/bytes'
 import type { Clock } from '#base/clock'
@@ -15,7 +15,7 @@ import { BatchHeader, withoutFirst } from '../../shared/batch.ts'
 import type { TopicGap } from '../../shared/gap.ts'
 import { matches } from '../../shared/topic-name.ts'
 import type { Engine, Page, Place, StoredBatch, TopicRef } from '../engine/engine.ts'
-import { gapBytes, type Share } from './holdings.ts'
+import { bytesPerGap, type Holder, type Share } from './holdings.ts'
 import type { Outbox } from './outbox.ts'
 import { Parcel } from './parcel.ts'
 import { type OutboxLimit, Pending } from './pending.ts'
@@ -29,6 +29,15 @@ export interface Reading {
   readonly wantedFrom: (topic: TopicRef, position: number) => number
 }
 
+/** Whose feed it is: a subscription. */
+export interface Reader {
+  readonly consumer: Consumer
+  readonly outbox: Outbox
+  readonly share: Share
+  readonly limit: OutboxLimit
+  readonly end: () => void
+}
+
 /** Messages that went from the log. */
 interface Trimmed {
   readonly topic: TopicRef
@@ -37,7 +46,7 @@ interface Trimmed {
   readonly position: number
 }
 
-export class Feed {
+export class Feed implements Holder {
   readonly #engine: Engine
   readonly #clock: Clock
   readonly #consumer: Consumer
@@ -57,7 +66,8 @@ export class Feed {
   /** Where the next page begins; before it everything has been read. */
   #next = 0
   #isLast = false
-  #isReading = false
+  /** From the start, for the first page may have what goes before it is asked for. */
+  #isReading = true
   /** The position of the latest parcel that will be read. */
   #skipped = 0
   /** Nothing after this position is read. */
@@ -66,15 +76,13 @@ export class Feed {
   #live: Deferred<void> | undefined
   readonly #isLive: () => void
   readonly #maxBytes: number
+  readonly end: () => void
 
   /** `isLive` is called once, when everything can go straight to the outbox. */
   constructor(
     engine: Engine,
     clock: Clock,
-    consumer: Consumer,
-    outbox: Outbox,
-    share: Share,
-    limit: OutboxLimit,
+    { consumer, outbox, share, limit, end }: Reader,
     reading: Reading,
     isLive: () => void,
   ) {
@@ -83,10 +91,39 @@ export class Feed {
     this.#consumer = consumer
     this.#outbox = outbox
     this.#share = share
-    this.#aside = new Pending(limit, share)
+    this.#aside = new Pending(limit, share, end)
     this.#reading = reading
     this.#isLive = isLive
     this.#maxBytes = Math.min(maxFrameBytes, limit.messageBytes)
+    this.end = end
+    share.holders.add(this)
+  }
+
+  /** What the page takes. */
+  get bytes(): number {
+    return this.#pageCost
+  }
+
+  get gapBytes(): number {
+    return (this.#gaps.size + this.#laterGaps.size) * bytesPerGap
+  }
+
+  /** Gives its page up if that is more. What has gone from the log meanwhile is missing then. */
+  dropTo(bytes: number): void {
+    if (this.#pageCost <= bytes) return
+    const left = this.#page.slice(this.#pageAt)
+    this.#turnPage([])
+    const [first] = left
+    if (first === undefined) return
+    this.#next = first.position + first.skip
+    this.#isLast = false
+    for (const { topic, seq, count, skip, position } of left) {
+      this.#missing(this.#gaps, topic, seq + skip, Math.min(topic.floorSeq, seq + count - 1), position)
+    }
+    // Of one topic the oldest goes first: what went after the page follows on what went of it.
+    const later = [...this.#laterGaps.values()]
+    this.#forgetGaps(this.#laterGaps)
+    for (const gap of later) this.#join(this.#gaps, gap)
   }
 
   /** Messages that wait aside. */
@@ -113,9 +150,14 @@ export class Feed {
 
   /** Messages went from the log, the first of them at that position. */
   trimmed(topic: TopicRef, first: number, last: number, position: number): void {
-    if (!matches(this.#reading.pattern, topic.name)) return
-    if (this.#isReading) this.#unsure.push({ topic, first, last, position })
-    else if (position + last - first >= this.#next) this.#missing(this.#laterGaps, topic, first, last, position)
+    if (position > this.#until || !matches(this.#reading.pattern, topic.name)) return
+    const trimmed = { topic, first, last, position }
+    if (this.#isReading) {
+      this.#unsure.push(trimmed)
+      return
+    }
+    this.#lost(this.#laterGaps, trimmed, this.#next)
+    this.#share.relieve(this, 0)
   }
 
   /** Passes on what can go now, and reads on. */
@@ -128,6 +170,7 @@ export class Feed {
       } else if (!this.#outbox.isFree) {
         // A rejection means that the subscriber is gone.
         this.#consumer.ready().then(this.#again, () => {})
+        this.#share.relieve(this, this.#pageCost)
         return
       } else if (this.#gaps.size > 0) {
         this.#tellGaps()
@@ -147,6 +190,7 @@ export class Feed {
 
   close(): void {
     this.#isOver = true
+    this.#share.holders.delete(this)
     this.#aside.clear()
     this.#forgetGaps(this.#gaps)
     this.#forgetGaps(this.#laterGaps)
@@ -202,7 +246,13 @@ export class Feed {
 
   async #readOn(): Promise<void> {
     const before = this.#page.length
-    await this.#read({ position: this.#next })
+    try {
+      await this.#read({ position: this.#next })
+    } catch {
+      // The client resumes it, from the place that it had come to.
+      this.end()
+      return
+    }
     if (this.#isOver) return
     // Where nothing was found in much, others get their turn.
     if (before === 0 && this.#page.length === 0 && !this.#isLast) this.#clock.turn(this.#again)
@@ -217,27 +267,37 @@ export class Feed {
     this.#next = page.next
     this.#isLast = page.end
     this.#turnPage(page.batches)
-    for (const { topic, first, last, position } of this.#unsure.splice(0)) {
-      const gaps = position < page.next ? this.#gaps : this.#laterGaps
-      if (!has(page, position)) this.#missing(gaps, topic, first, last, position)
+    const begin = beginOf(page, from)
+    for (const trimmed of this.#unsure.splice(0)) {
+      const position = Math.max(trimmed.position, begin)
+      if (!has(page, position)) this.#lost(position < page.next ? this.#gaps : this.#laterGaps, trimmed, begin)
     }
   }
 
   #turnPage(batches: readonly StoredBatch[]): void {
     let cost = 0
     for (const { bytes } of batches) cost += bytes.length
-    this.#share.memory.add(cost - this.#pageCost)
+    this.#share.charge(cost - this.#pageCost)
     this.#pageCost = cost
     this.#page = batches
     this.#pageAt = 0
   }
 
+  /** What is before `begin` was read before, or never asked for. */
+  #lost(gaps: Map<string, TopicGap>, { topic, first, last, position }: Trimmed, begin: number): void {
+    const skip = Math.max(0, begin - position)
+    this.#missing(gaps, topic, first + skip, last, position + skip)
+  }
+
   #missing(gaps: Map<string, TopicGap>, topic: TopicRef, from: number, last: number, position: number): void {
     const first = Math.max(from, this.#reading.wantedFrom(topic, position))
-    if (first > last) return
-    const known = gaps.get(topic.name)
-    gaps.set(topic.name, { topic: topic.name, first: known?.first ?? first, last, epoch: topic.epoch })
-    if (known === undefined) this.#share.memory.add(gapBytes)
+    if (first <= last) this.#join(gaps, { topic: topic.name, first, last, epoch: topic.epoch })
+  }
+
+  #join(gaps: Map<string, TopicGap>, gap: TopicGap): void {
+    const known = gaps.get(gap.topic)
+    gaps.set(gap.topic, { ...gap, first: known?.first ?? gap.first })
+    if (known === undefined) this.#share.charge(bytesPerGap)
   }
 
   #tellGaps(): void {
@@ -247,7 +307,7 @@ export class Feed {
   }
 
   #forgetGaps(gaps: Map<string, TopicGap>): void {
-    this.#share.memory.give(gaps.size * gapBytes)
+    this.#share.charge(-gaps.size * bytesPerGap)
     gaps.clear()
   }
 
@@ -272,6 +332,14 @@ function skipOf({ topic, seq, position, skip }: StoredBatch, { wantedFrom }: Rea
   return Math.max(skip, wantedFrom(topic, position) - seq)
 }
 
+/** Where a page begins: nothing before that was asked for. */
+function beginOf({ batches, next }: Page, from: Place): number {
+  if ('position' in from) return from.position
+  return 'time' in from ? (batches[0]?.position ?? next) : 0
+}
+
 function has({ batches, next }: Page, position: number): boolean {
-  return position < next && batches.some((one) => one.position <= position && position < one.position + one.count)
+  return (
+    position < next && batches.some((one) => one.position + one.skip <= position && position < one.position + one.count)
+  )
 }

@@ -14,8 +14,9 @@ import type { Share } from './holdings.ts'
 import { Parcel } from './parcel.ts'
 import { type OutboxLimit, Pending } from './pending.ts'
 
-/** Gaps that one notice names at most, so that it fits into a frame. */
+/** Gaps that one notice names at most, so that it fits into a frame; and bytes that one gap may take in it. */
 const maxGaps = 200
+export const maxGapBytes = 300
 
 /** Nobody writes to what was stamped. */
 const given = Object.freeze({ transfer: true })
@@ -30,18 +31,24 @@ export class Outbox {
   readonly #consumer: Consumer
   readonly #limit: OutboxLimit
   readonly #share: Share
+  readonly #endAll: () => void
+  readonly #gapsAtOnce: number
   /** What waits for credit; there only while something does. */
   #pending: Pending | undefined
   /** Dropped in earlier times of waiting, or never held. */
   #dropped = 0
   /** Parcels so large that they are still leaving. */
   #leaving = 0
+  #isClosed = false
   #emptied: Deferred<void> | undefined
 
-  constructor(consumer: Consumer, limit: OutboxLimit, share: Share) {
+  /** `end` ends the subscription. */
+  constructor(consumer: Consumer, limit: OutboxLimit, share: Share, end: () => void) {
     this.#consumer = consumer
     this.#limit = limit
     this.#share = share
+    this.#endAll = end
+    this.#gapsAtOnce = Math.max(1, Math.min(maxGaps, Math.floor(limit.messageBytes / maxGapBytes)))
   }
 
   /** Messages that will not be delivered. Each is in a gap. */
@@ -66,14 +73,15 @@ export class Outbox {
 
   /** Forwards a parcel now if there is credit, and holds it otherwise. */
   offer(parcel: Parcel): void {
-    if (parcel.size > this.#limit.messageBytes) this.#fit(parcel)
+    if (parcel.size > this.#limit.messageBytes && parcel.gaps === undefined) this.#fit(parcel)
     else if (this.#pending === undefined && this.#consumer.credit > 0) this.#post(parcel)
-    else this.#wait().add(parcel)
+    else if (!this.#isClosed) this.#wait().add(parcel)
   }
 
   /** Messages that are told as missing, after what waits and before what is offered next. */
   miss(gaps: readonly TopicGap[]): void {
-    for (let at = 0; at < gaps.length; at += maxGaps) this.offer(Parcel.notice(gaps.slice(at, at + maxGaps)))
+    const most = this.#gapsAtOnce
+    for (let at = 0; at < gaps.length; at += most) this.offer(Parcel.notice(gaps.slice(at, at + most)))
   }
 
   /** The same for messages that were to be forwarded and cannot be. */
@@ -89,6 +97,12 @@ export class Outbox {
     return this.#emptied.promise
   }
 
+  /** Drops everything, now and from now on. */
+  close(): void {
+    this.#isClosed = true
+    this.clear()
+  }
+
   /** Drops everything. */
   clear(): void {
     this.#end()
@@ -97,8 +111,7 @@ export class Outbox {
   }
 
   /** The batches one by one; what is too large by itself for the subscriber is a gap. */
-  #fit({ bytes, gaps }: Parcel): void {
-    if (gaps) return
+  #fit({ bytes }: Parcel): void {
     for (let at = 0; at < bytes.length; ) {
       const { topic, seq, count, end, epoch } = new BatchHeader(bytes, at)
       if (end - at > this.#limit.messageBytes) this.drop({ topic, first: seq, last: seq + count - 1, epoch })
@@ -139,7 +152,7 @@ export class Outbox {
 
   #wait(): Pending {
     if (this.#pending) return this.#pending
-    this.#pending = new Pending(this.#limit, this.#share)
+    this.#pending = new Pending(this.#limit, this.#share, this.#endAll)
     this.#askForCredit(this.#pending)
     return this.#pending
   }
@@ -156,7 +169,7 @@ export class Outbox {
     if (pending !== this.#pending) return
     while (!pending.isEmpty && this.#consumer.credit > 0) {
       if (pending.hasGaps) {
-        void handled(this.#consumer.post(encodeGaps(pending.takeGaps(maxGaps)), given))
+        void handled(this.#consumer.post(encodeGaps(pending.takeGaps(this.#gapsAtOnce)), given))
         continue
       }
       const parcel = pending.takeParcel()

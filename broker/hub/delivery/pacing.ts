@@ -72,7 +72,7 @@ export class Pacer {
   /** Holds a publish back for a pressed outbox, if it may. `held`: what an earlier outbox made of it. */
   hold(outbox: Outbox, request: Request, patience: Patience, held: Held | undefined): Held | undefined {
     if (this.#isClosed || (patience.share < 1 && this.#slow.has(outbox))) return held
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     if (!patience.has(now)) return held
     let holder = this.#holders.get(outbox)
     if (holder === undefined) {
@@ -90,14 +90,14 @@ export class Pacer {
   /** Holds nobody up any more. */
   close(): void {
     this.#isClosed = true
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     for (const holder of this.#holders.values()) release(holder, now)
     this.#holders.clear()
     this.#rest()
   }
 
   #check(): void {
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     const patiences = new Set<Patience>()
     for (const [outbox, holder] of this.#holders) {
       holder.heldUpMs += heldUpBy(holder, now)
@@ -128,7 +128,7 @@ export class Pacer {
     this.#slow.delete(outbox)
     const holder = this.#holders.get(outbox)
     if (holder === undefined || holder.held.length === 0) return
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     holder.heldUpMs += heldUpBy(holder, now)
     release(holder, now)
   }

@@ -7,7 +7,7 @@
 import { Fifo } from '#base/fifo'
 import { SmallMap } from '#base/small-map'
 import type { TopicGap } from '../../shared/gap.ts'
-import { gapBytes, type Holder, type Share } from './holdings.ts'
+import { bytesPerGap, type Holder, type Share } from './holdings.ts'
 import { Parcel, Skipper } from './parcel.ts'
 
 export interface OutboxLimit {
@@ -32,6 +32,7 @@ const pressedPart = 1 / 16
 export class Pending implements Holder {
   /** Messages dropped. */
   dropped = 0
+  readonly end: () => void
   readonly #limit: OutboxLimit
   readonly #share: Share
   readonly #parcels = new Fifo<Parcel>()
@@ -42,9 +43,10 @@ export class Pending implements Holder {
   #bytes = 0
 
   /** Call `clear` when it is not used any more. */
-  constructor(limit: OutboxLimit, share: Share) {
+  constructor(limit: OutboxLimit, share: Share, end: () => void) {
     this.#limit = limit
     this.#share = share
+    this.end = end
     share.holders.add(this)
   }
 
@@ -55,6 +57,10 @@ export class Pending implements Holder {
 
   get bytes(): number {
     return this.#bytes
+  }
+
+  get gapBytes(): number {
+    return this.#gaps.size * bytesPerGap
   }
 
   get hasGaps(): boolean {
@@ -112,7 +118,7 @@ export class Pending implements Holder {
   takeGaps(most: number): readonly TopicGap[] {
     const gaps = this.#gaps.values().slice(0, most)
     for (const { topic } of gaps) this.#gaps.delete(topic)
-    this.#charge(-gaps.length * gapBytes)
+    this.#share.charge(-gaps.length * bytesPerGap)
     return gaps
   }
 
@@ -121,7 +127,7 @@ export class Pending implements Holder {
     const { memory, holders } = this.#share
     for (const parcel of this.#parcels.clear()) parcel.release(memory)
     this.#count(-this.#messages, -this.#bytes)
-    this.#charge(-this.#gaps.size * gapBytes)
+    this.#share.charge(-this.gapBytes)
     this.#gaps.clear()
     this.#skipper = undefined
     holders.delete(this)
@@ -166,16 +172,11 @@ export class Pending implements Holder {
     this.#share.bytes += bytes
   }
 
-  #charge(bytes: number): void {
-    this.#share.bytes += bytes
-    this.#share.memory.add(bytes)
-  }
-
   readonly #widen = (topic: string, first: number, last: number, epoch: number): void => {
     const known = this.#gaps.get(topic)
     if (known === undefined) {
       this.#gaps.set(topic, { topic, first, last, epoch })
-      this.#charge(gapBytes)
+      this.#share.charge(bytesPerGap)
     } else if (known.epoch === epoch) {
       known.last = last
     } else {

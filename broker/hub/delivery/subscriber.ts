@@ -21,19 +21,29 @@ export class Subscriber implements Target {
   readonly consumer: Consumer
   readonly limit: OutboxLimit
   readonly share: Share
+  /** Ends it, from within whatever it is doing. */
+  readonly end: () => void
   readonly #noEcho: boolean
   #feed: Feed | undefined
   /** Dropped while it was catching up. */
   #dropped = 0
 
-  constructor(wanted: SubscribeRequest, linkId: number, consumer: Consumer, limit: OutboxLimit, share: Share) {
+  constructor(
+    wanted: SubscribeRequest,
+    linkId: number,
+    consumer: Consumer,
+    limit: OutboxLimit,
+    share: Share,
+    end: () => void,
+  ) {
     this.pattern = wanted.pattern
     this.channel = wanted.channel
     this.linkId = linkId
     this.consumer = consumer
     this.limit = limit
     this.share = share
-    this.outbox = new Outbox(consumer, limit, share)
+    this.end = end
+    this.outbox = new Outbox(consumer, limit, share, end)
     this.#noEcho = wanted.noEcho
   }
 
@@ -89,7 +99,7 @@ export class Subscriber implements Target {
   /** Drops everything, and ends its channel. */
   close(): void {
     this.#feed?.close()
-    this.outbox.clear()
+    this.outbox.close()
     this.share.leave()
     void this.consumer.close()
   }

@@ -115,7 +115,10 @@ export interface Engine {
    * in the order of the log. A ticket is settled once the batch is as safe as its topic asks.
    */
   append(batch: BatchHeader, topic: TopicRef, ticket?: Ticket): boolean
-  /** What is kept of matching topics, in the order of positions. What it gives stays as it is. */
+  /**
+   * What is kept of matching topics, in the order of positions. What it gives stays as it is. From a time on it is what
+   * is kept at the call.
+   */
   read(query: Query): Promise<Page>
   /** A pattern has its first (1), or lost its last (-1), subscription here. A promise: resolves when `committed` tells. */
   interest(pattern: string, change: 1 | -1): Promise<void> | undefined

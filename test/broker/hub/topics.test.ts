@@ -30,7 +30,7 @@ function open(table: Topics, name: string): Topic {
 function use(table: Topics, name: string, position = 1): Topic {
   const topic = open(table, name)
   topic.lastPosition = position
-  table.touch(topic, clock.now())
+  table.touch(topic, clock.monotonic())
   return topic
 }
 

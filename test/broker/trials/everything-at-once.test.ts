@@ -2,17 +2,16 @@
  * Every queue has a bound, and so has their sum: one broker, attacked with all of them at once, stays within its memory and
  * serves whoever is honest. What it used is printed.
  */
+import { type BrokerStats, connect } from 'signalbox'
+import { Link } from 'signalbox/socket'
 import { describe, expect, it } from 'vitest'
-import type { BrokerStats } from '../../../broker/broker.ts'
-import { connect } from '../../../broker/client/connect.ts'
 import { brokerChannel } from '../../../broker/shared/broker-channel.ts'
-import { encodeValue } from '../../../broker/shared/codec.ts'
-import { Link } from '../../../socket/client/link.ts'
+import { encodeRequest } from '../../../broker/shared/requests.ts'
 import { Flag, Kind } from '../../../socket/wire/frame.ts'
 import { RawPeer } from '../../socket/tools/raw-peer.ts'
 import { turns, until } from '../../socket/tools/until.ts'
 import { encodeFrame } from '../../socket/wire/naive-frame.ts'
-import { batchOf, join } from '../shared/batches.ts'
+import { batchOf } from '../shared/batches.ts'
 import { Child } from '../tools/child.ts'
 import { take } from '../tools/reading.ts'
 
@@ -68,7 +67,7 @@ async function neverTakesAnswers(url: string): Promise<AsyncDisposable> {
   peer.open(1, 'consumer', brokerChannel, true)
   const { stream } = await peer.next(Kind.ATTACH)
   peer.socket.pause()
-  const payload = join([new Uint8Array([2]), encodeValue({ op: 'hello', producerId: 'x', features: [] })])
+  const payload = Buffer.from(encodeRequest({ op: 'hello', producerId: 'x', features: [] }))
   let id = 0
   const asking = setInterval(() => {
     if (peer.socket.writableLength > mib) return

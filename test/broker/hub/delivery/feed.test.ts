@@ -35,7 +35,7 @@ class Stage {
     this.engine = new MemoryEngine(this.#clock, this.memory)
     const share = new Holdings(this.memory).join(1)
     const wanted = { pattern: '**', channel: '', noEcho: false } as never
-    this.subscriber = new Subscriber(wanted, 1, this.fake.consumer, limit, share)
+    this.subscriber = new Subscriber(wanted, 1, this.fake.consumer, limit, share, () => {})
     void this.engine.open({
       committed() {},
       settled() {},
@@ -57,9 +57,8 @@ class Stage {
   }
 
   async begin(place: Place = { position: 1 }, first = 0): Promise<number | undefined> {
-    const { outbox, consumer, share, limit } = this.subscriber
     const reading = { pattern: '**', place, wantedFrom: () => first }
-    const feed = new Feed(this.engine, this.#clock, consumer, outbox, share, limit, reading, () => {
+    const feed = new Feed(this.engine, this.#clock, this.subscriber, reading, () => {
       this.subscriber.live()
       this.isLive = true
     })

@@ -13,7 +13,7 @@ const plenty = { messages: 1_000_000, bytes: 1024 * MiB, messageBytes: MiB }
 function stage(bytes: number) {
   const memory = new MemoryBudget(bytes)
   const holdings = new Holdings(memory)
-  const outboxOf = (linkId: number) => new Outbox(new FakeConsumer().consumer, plenty, holdings.join(linkId))
+  const outboxOf = (linkId: number) => new Outbox(new FakeConsumer().consumer, plenty, holdings.join(linkId), () => {})
   return { memory, outboxOf }
 }
 
@@ -66,7 +66,12 @@ describe('what outboxes hold together', () => {
 
   it('counts what is told as missing, too', () => {
     const { memory, outboxOf } = stage(100 * MiB)
-    const outbox = new Outbox(new FakeConsumer().consumer, { ...plenty, messages: 1 }, new Holdings(memory).join(9))
+    const outbox = new Outbox(
+      new FakeConsumer().consumer,
+      { ...plenty, messages: 1 },
+      new Holdings(memory).join(9),
+      () => {},
+    )
     for (let i = 0; i <= 1_000; i++) outbox.offer(new Parcel(numbered(`t.${i}`, 1, 1), 1))
     expect(memory.used).toBeGreaterThan(1_000 * 100)
     outbox.clear()

@@ -18,7 +18,7 @@ import { FakeConsumer } from './fake-consumer.ts'
 const plenty = { messages: 1_000_000, bytes: 1_000_000_000, messageBytes: 1_000_000_000 }
 const budget = () => new MemoryBudget(4_000_000_000)
 const outboxOf = (fake: FakeConsumer, limit: OutboxLimit, memory = budget()) =>
-  new Outbox(fake.consumer, limit, new Holdings(memory).join(1))
+  new Outbox(fake.consumer, limit, new Holdings(memory).join(1), () => {})
 const parcelOf = (topic: string, seq: number, count: number) => new Parcel(numbered(topic, seq, count), count)
 
 /** What was posted, as texts: 'a 1-3' is a batch, 'gap a 1-3' a gap. */
@@ -43,6 +43,20 @@ describe('an outbox with credit', () => {
     const outbox = outboxOf(fake, plenty)
     outbox.offer(parcelOf('a', 1, 3))
     expect([told(fake), outbox.length, outbox.forwarded, outbox.isPressed]).toEqual([['a 1-3'], 0, 3, false])
+  })
+})
+
+describe('an outbox of a subscriber that takes small messages only', () => {
+  it('tells every gap, in notices that are small enough [BROKER 3.7, 4.3]', async () => {
+    const fake = new FakeConsumer()
+    const outbox = outboxOf(fake, { messages: 1, bytes: 1_000_000, messageBytes: 1_000 })
+    const long = 'x'.repeat(250)
+    for (let i = 0; i < 20; i++) outbox.offer(parcelOf(`${long}${i}`, 1, 1))
+    outbox.miss(Array.from({ length: 20 }, (_, i) => ({ topic: `${long}.${i}`, first: 1, last: 2, epoch: 7 })))
+    fake.grant(1_000_000)
+    await turns(2)
+    expect(told(fake).length).toBe(40)
+    expect(Math.max(...fake.posted.map(({ length }) => length))).toBeLessThanOrEqual(1_000)
   })
 })
 

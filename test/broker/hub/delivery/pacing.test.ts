@@ -36,14 +36,14 @@ let patience: Patience
 beforeEach(() => {
   clock = new ManualClock()
   pacer = new Pacer(clock)
-  patience = new Patience(0.1, clock.now())
+  patience = new Patience(0.1, clock.monotonic())
 })
 
 /** An outbox that is pressed, whose consumer takes as many batches as it is told to. */
 function pressed() {
   const fake = new FakeConsumer()
   const limit = { messages: 800, bytes: 1_000_000, messageBytes: 1_000_000 }
-  const outbox = new Outbox(fake.consumer, limit, new Holdings(new MemoryBudget(1_000_000_000)).join(1))
+  const outbox = new Outbox(fake.consumer, limit, new Holdings(new MemoryBudget(1_000_000_000)).join(1), () => {})
   const offer = (count: number) => {
     for (let i = 0; i < count; i++) outbox.offer(new Parcel(batch, 1))
   }
@@ -57,7 +57,7 @@ function pressed() {
 
 function hold(outbox: Outbox, held?: Held, of = patience) {
   const request = new FakeRequest()
-  of.arrived(clock.now())
+  of.arrived(clock.monotonic())
   return { request, held: pacer.hold(outbox, request as unknown as Request, of, held) }
 }
 
@@ -114,6 +114,17 @@ describe('a subscription that keeps a publisher waiting for most of the time', (
     expect(hold(outbox).request.isHeld).toBe(true)
   })
 
+  it('is not judged by the clock on the wall, which somebody sets', () => {
+    const { outbox } = pressed()
+    const { request } = hold(outbox)
+    clock.set(3_600_000)
+    clock.advance(50)
+    expect(request.isHeld).toBe(true)
+    clock.set(-7_200_000)
+    clock.advance(windowMs)
+    expect(request.isHeld).toBe(false)
+  })
+
   it('is not one that makes it wait for a third of it', async () => {
     const { outbox, offer, read } = pressed()
     for (let i = 0; i < 20; i++) {
@@ -132,7 +143,7 @@ describe('a subscription that keeps a publisher waiting for most of the time', (
     const { request } = hold(outbox)
     for (let i = 0; i < 100; i++) {
       clock.advance(10)
-      patience.arrived(clock.now())
+      patience.arrived(clock.monotonic())
     }
     expect(request.isHeld).toBe(true)
   })
@@ -150,7 +161,7 @@ describe('a subscription that keeps a publisher waiting for most of the time', (
 describe('the patience of a publisher', () => {
   /** How much of a long time it is held up, by subscriptions that make it wait for a part of each 100 ms. */
   async function heldUp(share: number, waitMs: number, rounds: number): Promise<number> {
-    const own = new Patience(share, clock.now())
+    const own = new Patience(share, clock.monotonic())
     let held = 0
     for (let i = 0; i < rounds; i++) {
       const { outbox, read } = pressed()
@@ -173,7 +184,7 @@ describe('the patience of a publisher', () => {
   })
 
   it('has no end where the share is 1: what it publishes is waited for as long as it takes', async () => {
-    const own = new Patience(1, clock.now())
+    const own = new Patience(1, clock.monotonic())
     const { outbox, read } = pressed()
     const { request } = hold(outbox, undefined, own)
     clock.advance(3_600_000)
@@ -183,6 +194,6 @@ describe('the patience of a publisher', () => {
   })
 
   it('is none where the share is 0', () => {
-    expect(hold(pressed().outbox, undefined, new Patience(0, clock.now())).request.isHeld).toBe(false)
+    expect(hold(pressed().outbox, undefined, new Patience(0, clock.monotonic())).request.isHeld).toBe(false)
   })
 })
