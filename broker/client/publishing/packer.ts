@@ -33,6 +33,8 @@ export class Packer {
   readonly parcels = new Fifo<Parcel>()
   /** How many were wrapped up; the open one has this number. */
   wrapped = 0
+  /** Messages in it that were not taken. */
+  messages = 0
   /** The largest parcel. */
   maxMessageBytes: number
   readonly #producerId: string
@@ -68,7 +70,8 @@ export class Packer {
 
   /** The heading under which a record of that size may go. Throws INVALID_TOPIC, FORBIDDEN, MESSAGE_TOO_LARGE. */
   admit(topic: string, size: number): Heading {
-    const heading = this.#open?.topic === topic ? this.#open : (this.#headings.get(topic) ?? this.#heading(topic))
+    const open = this.#open
+    const heading = open && open.topic === topic ? open : (this.#headings.get(topic) ?? this.#heading(topic))
     const limit = this.maxMessageBytes - heading.bytes.length
     if (size > limit) {
       const details = { limit, actual: size }
@@ -100,6 +103,7 @@ export class Packer {
     copy(slab, at, payload, 0, payload.length)
     this.#at = at + payload.length
     this.#count++
+    this.messages++
     return this.#producerSeq++
   }
 
@@ -118,7 +122,10 @@ export class Packer {
   /** The oldest parcel that was wrapped up. */
   take(): Parcel | undefined {
     const parcel = this.parcels.shift()
-    if (parcel) this.#parcelBytes -= parcel.bytes.length
+    if (parcel) {
+      this.#parcelBytes -= parcel.bytes.length
+      this.messages -= parcel.count
+    }
     return parcel
   }
 
@@ -139,6 +146,7 @@ export class Packer {
   clear(): void {
     this.parcels.clear()
     this.#parcelBytes = 0
+    this.messages = 0
     this.#open = undefined
     this.#parcelAt = this.#at
     this.#parcelCount = 0

@@ -24,6 +24,8 @@ import { Refusals, type Refused } from './refusals.ts'
 
 /** Bytes that leave in one turn at most: a loop that publishes must not keep everything else from running. */
 const maxTurnBytes = 1024 * 1024
+/** What each message that waits is charged besides its bytes: the promise that somebody may await takes memory too. */
+const waitingBytes = 64
 /** A parcel's bytes are written once. */
 const givenAway = Object.freeze({ transfer: true })
 /** Milliseconds that a control request waits at most for a large message that leaves in fragments. */
@@ -117,8 +119,7 @@ export class Publisher {
   refuse(topic: string, error: Error, count: number): Promise<never> {
     this.refused += count
     const code = error instanceof SignalboxError ? error.code : 'INVALID_DATA'
-    this.#refusals.add(String(topic).slice(0, 300), code, error, count)
-    return handled(Promise.reject(error))
+    return this.#refusals.add(String(topic).slice(0, 300), code, error, count)
   }
 
   /** Whether everything that was published is certain. */
@@ -262,9 +263,9 @@ export class Publisher {
     const size = recordHeaderBytes + payload.length + (attributes ? 4 + attributes.length : 0)
     const heading = this.#packer.admit(topic, size)
     const { maxBufferedBytes, producerId } = this.#settings
-    if (this.#block && this.buffered > 0 && this.buffered + size > maxBufferedBytes) {
-      const details = { limit: maxBufferedBytes, actual: this.buffered + size }
-      throw socketError('BUFFER_FULL', `${this.buffered} bytes wait for credit.`, { details })
+    if (this.#block && this.buffered > 0) {
+      const needed = this.buffered + size + (this.#packer.messages + 1) * waitingBytes
+      if (needed > maxBufferedBytes) throw this.#refusals.full(maxBufferedBytes, needed)
     }
     const seq = this.#packer.append(heading, payload, isRaw, attributes, size)
     if (!this.#scheduled) this.#schedule()
