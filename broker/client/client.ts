@@ -365,7 +365,12 @@ export class Client implements PubSub {
     verifyWait('flush', options)
     const { timeoutMs = waitTimeoutMs, signal } = options
     this.#control.watch()
-    await this.#within(Number.POSITIVE_INFINITY, undefined, this.#publisher.flush({ timeoutMs, signal }), 'The flush')
+    await this.#within(
+      Number.POSITIVE_INFINITY,
+      undefined,
+      this.#publisher.flush({ timeoutMs, signal }),
+      'Nothing was flushed',
+    )
   }
 
   /** Bounds a wait for the broker; when it was too long, the error says why the link is down, if it is. */
