@@ -6,7 +6,7 @@
 import { bounded } from '#base/bounded'
 import { SignalboxError, socketError } from '#base/errors'
 import { MemoryBudget } from '#base/memory-budget'
-import { verify } from '#base/verify'
+import { invalid, verify } from '#base/verify'
 import { type LinkOptions, linkSettings, type OpenOptions, openRules, openTimeoutMs } from '../options.ts'
 import { dialOf } from '../transport/transports.ts'
 import { Session } from './session.ts'
@@ -22,6 +22,8 @@ export function newSession(url: string, options: LinkOptions): Session {
   const { maxMemoryBytes } = options
   const settings = linkSettings(options, maxMemoryBytes === undefined ? undefined : new MemoryBudget(maxMemoryBytes))
   const dial = dialOf(url, settings.transports)
+  // Whoever says how to be secure must not be served in the clear.
+  if (settings.tls && url.startsWith('tcp:')) throw invalid('connect', 'url', "'tls://...', for tls is given", url)
   return new Session(settings, (signal) => dial(url, settings, signal))
 }
 
