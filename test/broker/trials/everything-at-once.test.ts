@@ -68,7 +68,7 @@ async function neverTakesAnswers(url: string): Promise<AsyncDisposable> {
   peer.open(1, 'consumer', brokerChannel, true)
   const { stream } = await peer.next(Kind.ATTACH)
   peer.socket.pause()
-  const payload = join([new Uint8Array([2]), encodeValue({ op: 'hello', producerId: 'x', features: [] })])
+  const payload = Buffer.from(join([new Uint8Array([2]), encodeValue({ op: 'hello', producerId: 'x', features: [] })]))
   let id = 0
   const asking = setInterval(() => {
     if (peer.socket.writableLength > mib) return
