@@ -2,9 +2,10 @@
  * Every queue has a bound, and so has their sum: one broker, attacked with all of them at once, stays within its memory and
  * serves whoever is honest. What it used is printed.
  */
+
+import { connect } from 'signalbox'
 import { describe, expect, it } from 'vitest'
 import type { BrokerStats } from '../../../broker/broker.ts'
-import { connect } from '../../../broker/client/connect.ts'
 import { brokerChannel } from '../../../broker/shared/broker-channel.ts'
 import { encodeValue } from '../../../broker/shared/codec.ts'
 import { Link } from '../../../socket/client/link.ts'
