@@ -47,7 +47,7 @@ export interface LinkOptions {
   readonly name?: string
   /** Credentials for the server's `authenticate` hook; anything JSON can carry. Default none. */
   readonly auth?: unknown
-  /** TLS settings for `tls://` addresses. */
+  /** TLS settings, for a `tls://` address; with a `tcp://` one they are refused (INVALID_OPTION). */
   readonly tls?: TlsOptions
   /** Milliseconds for one try to connect, handshake included. Default 5 000. */
   readonly connectTimeoutMs?: number

@@ -69,6 +69,8 @@ export type BrokerRequest =
   | { readonly op: 'watch' }
 
 const maxFeatures = 100
+/** A client says 256 KiB at most. Of empty maps a request becomes sixty times as much memory as it has bytes. */
+const maxRequestBytes = 512 * 1024
 
 export function encodeRequest(request: BrokerRequest): Uint8Array {
   return tagged(WireKind.REQUEST, request)
@@ -76,6 +78,9 @@ export function encodeRequest(request: BrokerRequest): Uint8Array {
 
 /** Throws INVALID_REQUEST. */
 export function decodeRequest(bytes: Uint8Array): BrokerRequest {
+  if (bytes.length > maxRequestBytes) {
+    throw brokerError('INVALID_REQUEST', `The request has ${bytes.length} bytes; the limit is ${maxRequestBytes}.`)
+  }
   const request = decodeFields(bytes.subarray(1))
   switch (request['op']) {
     case 'hello':

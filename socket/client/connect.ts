@@ -5,7 +5,7 @@
  */
 import { bounded } from '#base/bounded'
 import { SignalboxError, socketError } from '#base/errors'
-import { defined, verify } from '#base/verify'
+import { defined, invalid, verify } from '#base/verify'
 import { type LinkOptions, linkSettings, type OpenOptions, openRules, openTimeoutMs } from '../options.ts'
 import { dialOf } from '../transport/transports.ts'
 import { Session } from './session.ts'
@@ -20,6 +20,8 @@ interface Opening {
 export function newSession(url: string, options: LinkOptions): Session {
   const settings = linkSettings(options)
   const dial = dialOf(url, settings.transports)
+  // Whoever says how to be secure must not be served in the clear.
+  if (settings.tls && url.startsWith('tcp:')) throw invalid('connect', 'url', "'tls://...', for tls is given", url)
   return new Session(settings, (signal) => dial(url, settings, signal))
 }
 

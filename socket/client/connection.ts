@@ -267,5 +267,7 @@ export class Connection implements StreamHost, PortOwner, Watched {
 }
 
 function notMade(cause: Error): Error {
-  return socketError('CONNECT_FAILED', `No link came about: ${cause.message}`, { cause })
+  const isCut = cause instanceof SignalboxError && cause.code === 'LINK_LOST'
+  const what = isCut ? 'the peer closed the connection (it may expect tls, or a certificate).' : cause.message
+  return socketError('CONNECT_FAILED', `No link came about: ${what}`, { cause })
 }

@@ -14,6 +14,10 @@ import { headerBytes, Kind, rewriteStream } from '../wire/frame.ts'
 import { Congestion, type Joints } from './congestion.ts'
 import type { Line, Side, SwitchEnd } from './lines.ts'
 
+/** What an end takes with its channel, and what a stream takes here and at a Provider in this program, about. */
+const endBytes = 300
+const streamBytes = 700
+
 /** Most channels have one end of each kind: an array of one takes a quarter of what a set does. */
 interface Channel {
   readonly id: string
@@ -28,14 +32,22 @@ export class Switchboard implements Joints {
   lateFrames = 0
   readonly congestion: Congestion
   readonly #channels = new Map<string, Channel>()
+  readonly #maxBytes: number
+  #ends = 0
 
   constructor(maxLinkBufferBytes: number, memory: MemoryBudget) {
+    this.#maxBytes = memory.limit
     this.congestion = new Congestion(maxLinkBufferBytes, memory, this)
   }
 
   /** Channels with at least one end open. */
   get channels(): number {
     return this.#channels.size
+  }
+
+  /** Each link has its bounds; what all of them have together is bounded by memory. */
+  get #isCrowded(): boolean {
+    return this.#ends * endBytes + this.streams * streamBytes >= this.#maxBytes
   }
 
   /** Sends a frame of a stream to the other side. `framed` as in `FrameSink`. */
@@ -79,11 +91,13 @@ export class Switchboard implements Joints {
     }
     if (role === 'provider') this.#makeRoom(channel, line.maxStreams - line.sides.size)
     const others = role === 'provider' ? channel.consumers : channel.providers
+    if (!line.isTrusted && this.#isCrowded) return 'MEMORY_FULL'
     if (line.sides.size + others.length > line.maxStreams) return 'TOO_MANY_CHANNELS'
     if (role === 'consumer' && others.length > 0 && others.every(isFull)) return 'TOO_MANY_CHANNELS'
     const end: SwitchEnd = { line, number, open: this.#known(open, channel), at: 0 }
     this.#channels.set(channelId, channel)
     line.ends.set(number, end)
+    this.#ends++
     if (role === 'provider') channel.providers = withEnd(channel.providers, end)
     else channel.consumers = withEnd(channel.consumers, end)
     // A copy: those that have to go are taken from the list meanwhile.
@@ -98,7 +112,7 @@ export class Switchboard implements Joints {
 
   /** Takes an end off its channel. Its streams go on until they are reset. */
   shut(end: SwitchEnd): void {
-    end.line.ends.delete(end.number)
+    if (end.line.ends.delete(end.number)) this.#ends--
     const channel = this.#channels.get(end.open.channelId)
     if (channel === undefined) return
     removeEnd(end.open.role === 'provider' ? channel.providers : channel.consumers, end)

@@ -72,7 +72,8 @@ export class Packer {
 
   /** The heading under which a record of that size may go. Throws INVALID_TOPIC, FORBIDDEN, MESSAGE_TOO_LARGE. */
   admit(topic: string, size: number): Heading {
-    const heading = this.#open?.topic === topic ? this.#open : (this.#headings.get(topic) ?? this.#heading(topic))
+    const open = this.#open
+    const heading = open && open.topic === topic ? open : (this.#headings.get(topic) ?? this.#heading(topic))
     const limit = this.#maxMessageBytes - heading.bytes.length
     if (size > limit) {
       const details = { limit, actual: size }

@@ -17,6 +17,9 @@ import { highWaterBytes, SocketPort } from './socket-port.ts'
 
 type Tls = ListenAddress['tls']
 
+/** With one of these a server can prove who it is. */
+const provers = ['cert', 'pfx', 'SNICallback', 'secureContext', 'pskCallback'] as const
+
 /** Who listens there: one of `own`, by the scheme of the address, or the operating system. Throws INVALID_OPTION. */
 export function listenOf({ url }: ListenAddress, own: Readonly<Record<string, Listen>> = {}): Listen {
   const scheme = url === undefined ? '' : url.slice(0, Math.max(0, url.indexOf(':')))
@@ -34,6 +37,9 @@ export const listen: Listen = async (where, settings, accept) => {
   }
   if (address.transport === 'tls' && tls === undefined) {
     throw invalid('listen', 'tls', 'a key and a certificate, for a tls:// address', tls)
+  }
+  if (tls && !provers.some((name) => tls[name] !== undefined)) {
+    throw invalid('listen', 'tls', `to have ${provers.join(', ')}: without one no handshake can succeed`, tls)
   }
   return listening(address, tls, settings, accept)
 }

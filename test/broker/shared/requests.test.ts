@@ -21,6 +21,13 @@ const subscribe = {
 const raw = (value: unknown, kind: number = WireKind.REQUEST) => join([new Uint8Array([kind]), encodeValue(value)])
 
 describe('a request [BROKER 3.4]', () => {
+  it('is refused unread when it is large: of 16 MiB of empty maps a process would die [BROKER 3.7]', () => {
+    const bytes = Buffer.alloc(1024 * 1024, 0x80)
+    bytes.set([WireKind.REQUEST, 0xdd])
+    bytes.writeUInt32BE(bytes.length - 6, 2)
+    expect(() => decodeRequest(bytes)).toThrow(/1048576 bytes; the limit is 524288/)
+  })
+
   it.each([
     [{ op: 'hello', producerId: 'me', features: ['acks'] }],
     [{ op: 'flush' }],

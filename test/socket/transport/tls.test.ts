@@ -31,4 +31,19 @@ describe('a channel over tls', () => {
     await using known = await Link.connect(strict.url, { tls: { ca: cert, key, cert } })
     expect([known.isOpen, strict.stats().links]).toEqual([true, 1])
   })
+
+  it('is never opened in the clear by who said how to be secure, nor by a server that cannot prove who it is', async (context) => {
+    const { cert } = certificate(context)
+    await using open = await Server.listen()
+    const inTheClear = await failure(Link.connect(open.url, { tls: { ca: cert } }))
+    expect([inTheClear.code, inTheClear.message]).toEqual(['INVALID_OPTION', expect.stringContaining("'tls://")])
+    expect((await failure(Server.listen({ tls: {} }))).code).toBe('INVALID_OPTION')
+    expect((await failure(Server.listen({ tls: { cert: undefined } }))).code).toBe('INVALID_OPTION')
+  })
+
+  it('a client that forgot tls is told that it may be missing', async (context) => {
+    await using server = await Server.listen({ tls: { ...certificate(context) } })
+    const { code, message } = await failure(Link.connect(server.url.replace('tls:', 'tcp:')))
+    expect([code, message]).toEqual(['CONNECT_FAILED', expect.stringContaining('may expect tls')])
+  })
 })
