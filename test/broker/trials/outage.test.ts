@@ -95,6 +95,7 @@ describe('a client whose link is lost', () => {
     const subscription = await client.subscribe('t')
     const told = new Told(client)
     await publish(other, 't', 1, 3)
+    await until('they have come', () => subscription.received === 3)
     detour.cut()
     await told.first('recovered')
     await publish(other, 't', 4, 4)
