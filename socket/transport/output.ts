@@ -40,11 +40,11 @@ export class Output {
   #runStart = 0
   #runEnd = 0
   #bytes = 0
-  readonly #isHeld: boolean
+  readonly #referredBytes: number
 
-  /** `isHeld`: the socket takes nothing at present, so what is gathered may wait for long. */
-  constructor(isHeld = false) {
-    this.#isHeld = isHeld
+  /** `referredBytes`: what is gathered beyond may wait for long, for the socket takes nothing at present. */
+  constructor(referredBytes = Number.POSITIVE_INFINITY) {
+    this.#referredBytes = referredBytes
   }
 
   /** Bytes gathered and not taken. */
@@ -109,7 +109,7 @@ export class Output {
   #refer(bytes: Uint8Array, start: number, end: number): void {
     this.#seal()
     const length = end - start
-    if (!this.#isHeld || length >= bytes.buffer.byteLength * worthHolding) {
+    if (this.#bytes <= this.#referredBytes || length >= bytes.buffer.byteLength * worthHolding) {
       this.#pieces.push(bytes.subarray(start, end))
       return
     }

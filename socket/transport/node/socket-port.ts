@@ -135,7 +135,7 @@ export class SocketPort implements Port, IntakeOwner {
 
   /** What the socket has not taken is at the front: what comes now will wait behind it. */
   #newOutput(): Output {
-    return new Output(this.#socket.writableLength > 0)
+    return this.#congested ? new Output(highWaterBytes) : new Output()
   }
 
   get #gatheredBytes(): number {
