@@ -24,8 +24,8 @@ export interface Clock {
   /** Calls once, when the present turn of the event loop has handled the input that was ready. */
   turn(call: () => void): void
   /**
-   * Calls once, when the present callback of the event loop is done, and those who wait for promises have gone on; often
-   * before the next input is looked at. Never within the call.
+   * Calls once, when the present callback of the event loop is done, often before the next input is looked at: of what is
+   * called in a microtask, when there are no more of them. Never within the call.
    */
   soon(call: () => void): void
   /** Another number in each turn. */
@@ -159,7 +159,8 @@ export const systemClock: Clock = {
     }
     if (soonCalls.length === 0) {
       soonPasses++
-      afterPromises(runSoon)
+      if (nextTick === undefined) setImmediate(runSoon)
+      else nextTick(runSoon)
     }
     soonCalls.push(call)
   },
