@@ -1,6 +1,7 @@
 /**
  * What happens when a publisher is faster than its subscribers. Three of them read the same topic:
- * - 'patient' reads slowly and misses nothing: `await publish()` goes no faster than it can read.
+ * - 'patient' reads a little slowly and misses nothing: what it has not read waits at the broker, within its limit, and
+ *   `await publish()` is slowed down for a tenth of the time at most.
  * - 'latest' wants the newest ten at most, and lets older ones go.
  * - 'asleep' reads nothing for a long time. It holds nobody back, and learns afterwards how much it has missed.
  */
