@@ -23,6 +23,8 @@ import { Refusals, type Refused } from './refusals.ts'
 
 /** Bytes that leave in one turn at most: a loop that publishes must not keep everything else from running. */
 const maxTurnBytes = 1024 * 1024
+/** With so much to send it is worth waiting for the end of the turn, in bytes. */
+const soonBytes = 4 * 1024
 /** A parcel's bytes are written once. */
 const givenAway = Object.freeze({ transfer: true })
 /** Milliseconds that a control request waits at most for the end of a turn, a stream, a large message in fragments. */
@@ -58,6 +60,8 @@ export class Publisher {
   #scheduled = false
   /** The turn in which parcels last left. */
   #leftIn = -1
+  /** Much left the last time, so it is worth waiting for more. */
+  #isBusy = false
   /** Bytes that have left in this turn. */
   #turnBytes = 0
   readonly #departures = new Departures()
@@ -342,11 +346,12 @@ export class Publisher {
     const turn = clock.turnNumber()
     const leave = (): void => {
       this.#scheduled = false
+      this.#isBusy = this.#packer.bytes > soonBytes
       this.#turnBytes = 0
       this.send()
     }
     // As a port does: the first of a turn leaves soon, what comes later at its end.
-    if (this.#leftIn === turn) clock.turn(leave)
+    if (this.#isBusy || this.#leftIn === turn) clock.turn(leave)
     else clock.soon(leave)
     this.#leftIn = turn
   }

@@ -15,6 +15,8 @@ const flushBytes = 64 * 1024
 /** How much the operating system's side may hold back before the port calls itself congested. */
 export const highWaterBytes = 256 * 1024
 const closeWaitMs = 1_000
+/** What is larger is better sent with what may follow than at once: a peer that reads much at a time reads less often. */
+const soonBytes = 4 * 1024
 
 function nothing(): void {}
 
@@ -152,14 +154,14 @@ export class SocketPort implements Port, IntakeOwner {
   /**
    * The only frame of a turn leaves as soon as whoever made it is done: with a thousand connections it would otherwise
    * wait until all their input is handled, and be out of the processor's cache by then. Where more come in a turn, they
-   * leave together at its end: a port goes by what its last turn was like.
+   * leave together at its end, as a large one does: a port goes by what its last turn was like.
    */
   #plan(): void {
     const turn = this.#clock.turnNumber()
     if (this.#leftIn === turn) this.#isBusy = true
     else this.#frames = 1
     this.#leftIn = turn
-    if (this.#isBusy) this.#clock.turn(this.#leave)
+    if (this.#isBusy || this.#gatheredBytes > soonBytes) this.#clock.turn(this.#leave)
     else this.#clock.soon(this.#leave)
   }
 
