@@ -15,6 +15,7 @@ import { BatchHeader, withoutFirst } from '../../shared/batch.ts'
 import type { TopicGap } from '../../shared/gap.ts'
 import { matches } from '../../shared/topic-name.ts'
 import type { Engine, Page, Place, StoredBatch, TopicRef } from '../engine/engine.ts'
+import { divide } from './divide.ts'
 import { bytesPerGap, type Holder, type Share } from './holdings.ts'
 import type { Outbox } from './outbox.ts'
 import { Parcel } from './parcel.ts'
@@ -46,6 +47,13 @@ interface Trimmed {
   readonly position: number
 }
 
+/** A batch of the page that goes in parts, and how many of its messages have been passed on. */
+interface Divided {
+  readonly batch: StoredBatch
+  readonly parts: Iterator<Parcel | TopicGap, void>
+  skip: number
+}
+
 export class Feed implements Holder {
   readonly #engine: Engine
   readonly #clock: Clock
@@ -63,6 +71,8 @@ export class Feed implements Holder {
   #page: readonly StoredBatch[] = []
   #pageAt = 0
   #pageCost = 0
+  /** What is left of a batch that is too large to be sent whole. */
+  #divided: Divided | undefined
   /** Where the next page begins; before it everything has been read. */
   #next = 0
   #isLast = false
@@ -75,6 +85,7 @@ export class Feed implements Holder {
   #isOver = false
   #live: Deferred<void> | undefined
   readonly #isLive: () => void
+  readonly #messageBytes: number
   readonly #maxBytes: number
   readonly end: () => void
 
@@ -94,6 +105,7 @@ export class Feed implements Holder {
     this.#aside = new Pending(limit, share, end)
     this.#reading = reading
     this.#isLive = isLive
+    this.#messageBytes = limit.messageBytes
     this.#maxBytes = Math.min(maxFrameBytes, limit.messageBytes)
     this.end = end
     share.holders.add(this)
@@ -112,6 +124,8 @@ export class Feed implements Holder {
   dropTo(bytes: number): void {
     if (this.#pageCost <= bytes) return
     const left = this.#page.slice(this.#pageAt)
+    if (this.#divided) left.unshift({ ...this.#divided.batch, skip: this.#divided.skip })
+    this.#divided = undefined
     this.#turnPage([])
     const [first] = left
     if (first === undefined) return
@@ -163,7 +177,7 @@ export class Feed implements Holder {
   /** Passes on what can go now, and reads on. */
   pump(): void {
     while (!this.#isOver && !this.#isReading) {
-      const isRead = this.#pageAt >= this.#page.length
+      const isRead = this.#pageAt >= this.#page.length && this.#divided === undefined
       if (isRead && this.#gaps.size === 0) [this.#gaps, this.#laterGaps] = [this.#laterGaps, this.#gaps]
       if (this.#isDone && isRead && this.#gaps.size === 0) {
         this.#finish()
@@ -172,6 +186,8 @@ export class Feed implements Holder {
         this.#consumer.ready().then(this.#again, () => {})
         this.#share.relieve(this, this.#pageCost)
         return
+      } else if (this.#divided) {
+        this.#passPart(this.#divided)
       } else if (this.#gaps.size > 0) {
         this.#tellGaps()
       } else if (!this.#passOn()) {
@@ -195,6 +211,7 @@ export class Feed implements Holder {
     this.#forgetGaps(this.#gaps)
     this.#forgetGaps(this.#laterGaps)
     this.#turnPage([])
+    this.#divided = undefined
     this.#live?.resolve()
   }
 
@@ -218,6 +235,7 @@ export class Feed implements Holder {
   #send(before: number): void {
     const parts: Uint8Array[] = []
     let [size, count] = [0, 0]
+    let from: StoredBatch | undefined
     for (; this.#pageAt < this.#page.length; this.#pageAt++) {
       const batch = this.#page[this.#pageAt] as StoredBatch
       if (batch.position >= before || batch.position > this.#until) break
@@ -233,6 +251,7 @@ export class Feed implements Holder {
         this.#outbox.drop({ topic: topic.name, first: seq + skip, last: seq + batch.count - 1, epoch: topic.epoch })
         return
       }
+      from ??= batch
       parts.push(bytes)
       size += bytes.length
       count += batch.count - skip
@@ -241,7 +260,21 @@ export class Feed implements Holder {
       this.#pageAt = this.#page.length
     }
     const [first] = parts
-    if (first) this.#outbox.offer(new Parcel(parts.length === 1 ? first : join(parts, size), count))
+    if (first === undefined || from === undefined) return
+    if (first.length > this.#messageBytes) {
+      this.#divided = { batch: from, skip: from.count - count, parts: divide(first, this.#messageBytes) }
+    } else this.#outbox.offer(new Parcel(parts.length === 1 ? first : join(parts, size), count))
+  }
+
+  /** One by one, as there is credit: the subscription's limit is not for what is read. */
+  #passPart(divided: Divided): void {
+    const { value, done } = divided.parts.next()
+    if (done) {
+      this.#divided = undefined
+      return
+    }
+    divided.skip += value instanceof Parcel ? value.count : value.last - value.first + 1
+    this.#outbox.pass(value)
   }
 
   async #readOn(): Promise<void> {

@@ -5,11 +5,10 @@
  * the oldest messages go, and a notice of the gap takes their place, before anything later. One subscription's outbox
  * never waits for another's.
  */
-import { slice } from '#base/bytes'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type Consumer, maxFrameBytes } from '#socket/client'
-import { BatchHeader } from '../../shared/batch.ts'
 import { encodeGaps, type TopicGap } from '../../shared/gap.ts'
+import { divide } from './divide.ts'
 import type { Share } from './holdings.ts'
 import { Parcel } from './parcel.ts'
 import { type OutboxLimit, Pending } from './pending.ts'
@@ -73,9 +72,17 @@ export class Outbox {
 
   /** Forwards a parcel now if there is credit, and holds it otherwise. */
   offer(parcel: Parcel): void {
-    if (parcel.size > this.#limit.messageBytes && parcel.gaps === undefined) this.#fit(parcel)
-    else if (this.#pending === undefined && this.#consumer.credit > 0) this.#post(parcel)
+    const { messageBytes } = this.#limit
+    if (parcel.size > messageBytes && parcel.gaps === undefined) {
+      for (const part of divide(parcel.bytes, messageBytes)) this.pass(part)
+    } else if (this.#pending === undefined && this.#consumer.credit > 0) this.#post(parcel)
     else if (!this.#isClosed) this.#wait().add(parcel)
+  }
+
+  /** What comes of dividing a parcel. */
+  pass(part: Parcel | TopicGap): void {
+    if (part instanceof Parcel) this.offer(part)
+    else this.drop(part)
   }
 
   /** Messages that are told as missing, after what waits and before what is offered next. */
@@ -108,16 +115,6 @@ export class Outbox {
     this.#end()
     this.relieved()
     this.#tellEmpty()
-  }
-
-  /** The batches one by one; what is too large by itself for the subscriber is a gap. */
-  #fit({ bytes }: Parcel): void {
-    for (let at = 0; at < bytes.length; ) {
-      const { topic, seq, count, end, epoch } = new BatchHeader(bytes, at)
-      if (end - at > this.#limit.messageBytes) this.drop({ topic, first: seq, last: seq + count - 1, epoch })
-      else this.offer(new Parcel(slice(bytes, at, end), count))
-      at = end
-    }
   }
 
   get #isEmpty(): boolean {

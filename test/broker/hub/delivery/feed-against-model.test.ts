@@ -56,6 +56,8 @@ interface Settings {
   readonly messages: number
   readonly budget: number
   readonly maxBytes: number
+  /** What the subscriber takes at once. */
+  readonly messageBytes: number
   readonly readsAtOnce: boolean
   readonly noEcho: boolean
 }
@@ -77,14 +79,14 @@ class Stage {
   #isSubscribed = false
   isLive = false
 
-  constructor({ history, messages, budget, maxBytes, readsAtOnce, noEcho }: Settings) {
+  constructor({ history, messages, budget, maxBytes, messageBytes, readsAtOnce, noEcho }: Settings) {
     const topics = { 'h.*': { history } }
     const settings = { topics, maxTopics: 100, maxHistoryBytes: 1_000_000, pacing: { share: 0 }, topicIdleMs: 1e9 }
     this.topics = new Topics(settings, epoch, this.clock, () => true)
     this.memory = new MemoryBudget(budget)
     this.engine.maxBytes = maxBytes
     this.engine.readsAtOnce = readsAtOnce
-    const limit = { messages, bytes: 1_000_000, messageBytes: 1_000_000 }
+    const limit = { messages, bytes: 1_000_000, messageBytes }
     const wanted = { pattern: '**', channel: '', noEcho } as never
     const share = new Holdings(this.memory).join(own)
     this.subscriber = new Subscriber(wanted, own, this.fake.consumer, limit, share, () => {})
@@ -176,6 +178,7 @@ const settings: fc.Arbitrary<Settings> = fc.record({
   messages: fc.integer({ min: 1, max: 12 }),
   budget: fc.constantFrom(400, 2_000, 10_000, 1e9),
   maxBytes: fc.constantFrom(1, 200, 500, 256 * 1024),
+  messageBytes: fc.constantFrom(1_000_000, 80, 76),
   readsAtOnce: fc.boolean(),
   noEcho: fc.boolean(),
 })
