@@ -1,3 +1,6 @@
+/**
+ * What a peer begins as a large message although one frame could hold it is no way to have memory counted for nothing.
+ */
 import { expect, test } from 'vitest'
 import { Server } from '../../../socket/index.ts'
 import { Kind } from '../../../socket/wire/frame.ts'
