@@ -287,7 +287,10 @@ export class Stream {
 
   #begin(id: number, bytes: Uint8Array, start: number, end: number): void {
     if (end - start !== 4 || this.#assembly) throw socketError('BAD_FRAME', 'A second large message began too early.')
-    this.#assembly = beginAssembly(id, readU32(bytes, start), this.#maxMessageBytes, this.#receiving.size)
+    const total = readU32(bytes, start)
+    // What is owed for a message is told from its size: one frame's worth gives nothing back early.
+    if (total <= maxFrameBytes) throw socketError('BAD_FRAME', 'A message that fits one frame came as a large one.')
+    this.#assembly = beginAssembly(id, total, this.#maxMessageBytes, this.#receiving.size)
   }
 
   #assemble(assembly: Assembly, flags: number, bytes: Uint8Array, start: number, end: number, cost: number): void {

@@ -26,7 +26,7 @@ import {
 import type { Stream } from '../../stream/stream.ts'
 import { isChannelId, type Open } from '../../wire/control-frames.ts'
 import { Flag } from '../../wire/frame.ts'
-import { noMetadata, readHeaderBlock } from '../../wire/header-block.ts'
+import { readHeaderBlock } from '../../wire/header-block.ts'
 import { openedAlone } from '../connect.ts'
 import { Session } from '../session.ts'
 import { Answering } from './answering.ts'
@@ -270,17 +270,8 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
       return
     }
     if (flags & (Flag.REPLY | Flag.FAIL)) throw socketError('BAD_FRAME', 'A Consumer sent an answer.')
-    const block = flags & Flag.HEADER ? readHeaderBlock(bytes, start, end) : undefined
-    const request = new Request(
-      answering,
-      id,
-      bytes,
-      start,
-      end,
-      cost,
-      block?.metadata ?? noMetadata,
-      block?.end ?? start,
-    )
+    const at = flags & Flag.HEADER ? readHeaderBlock(bytes, start, end).end : start
+    const request = new Request(answering, id, bytes, start, end, cost, at)
     answering.take(request)
     if (this.#serving.isFree && this.#inbox.length === 0) this.#serving.take(request)
     else this.#keep(request)

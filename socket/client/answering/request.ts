@@ -11,7 +11,7 @@ import { respondRules, type TransferOptions } from '../../options.ts'
 import type { Stream } from '../../stream/stream.ts'
 import { encodeFailure } from '../../wire/failure.ts'
 import { Flag } from '../../wire/frame.ts'
-import type { Metadata } from '../../wire/header-block.ts'
+import { type Metadata, noMetadata, readHeaderBlock } from '../../wire/header-block.ts'
 import type { PeerInfo } from '../../wire/peer.ts'
 
 /**
@@ -40,8 +40,6 @@ const State = { HELD: 1, ANSWERED: 2, CANCELLED: 4, QUEUED: 8 } as const
 
 export class Request {
   /** @internal 0 for a one-way message. */ readonly id: number
-  /** Texts that the Consumer sent along; empty when there are none. */
-  readonly metadata: Metadata
   readonly #answerer: Answerer
   #bytes: Uint8Array
   /** Where the message begins, and where its payload does: a header block may lie between. */
@@ -51,8 +49,10 @@ export class Request {
   #cost: number
   #state = 0
   #abort: AbortController | undefined
+  /** Made when somebody looks: many small texts take ten times the memory of the block that they came in. */
+  #metadata: Metadata | undefined
 
-  /** @internal Made by a Provider. */
+  /** @internal Made by a Provider, which has judged the header block if there is one. */
   constructor(
     answerer: Answerer,
     id: number,
@@ -60,12 +60,10 @@ export class Request {
     from: number,
     end: number,
     cost: number,
-    metadata: Metadata,
     start: number,
   ) {
     this.#answerer = answerer
     this.id = id
-    this.metadata = metadata
     this.#bytes = bytes
     this.#from = from
     this.#start = start
@@ -78,6 +76,13 @@ export class Request {
     return slice(this.#bytes, this.#start, this.#end)
   }
 
+  /** Texts that the Consumer sent along; empty when there are none. */
+  get metadata(): Metadata {
+    if (this.#start === this.#from) return noMetadata
+    this.#metadata ??= readHeaderBlock(this.#bytes, this.#from, this.#end).metadata
+    return this.#metadata
+  }
+
   /** Who sent it. */
   get peer(): PeerInfo {
     return this.#answerer.stream.peer
@@ -88,9 +93,9 @@ export class Request {
     return this.#end - this.#start
   }
 
-  /** @internal Bytes that it keeps: of the payload and the metadata, which are kept as received and as they were read. */
+  /** @internal Bytes that it keeps: of the payload and of the metadata, as received. */
   get weight(): number {
-    return this.size + 2 * (this.#start - this.#from)
+    return this.#end - this.#from
   }
 
   /**

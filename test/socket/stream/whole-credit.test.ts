@@ -14,7 +14,6 @@ import { Backlog } from '../../../socket/stream/backlog.ts'
 import { GrowthBudget } from '../../../socket/stream/credit.ts'
 import { type Outgoing, Stream, type StreamHost, type StreamOwner } from '../../../socket/stream/stream.ts'
 import type { Port } from '../../../socket/transport/port.ts'
-import { noMetadata } from '../../../socket/wire/header-block.ts'
 import type { PeerInfo } from '../../../socket/wire/peer.ts'
 
 const maxMessageBytes = 300_000
@@ -151,7 +150,7 @@ class Answers implements StreamOwner {
 
   message(stream: Stream, ...[, id, bytes, start, end, cost]: Tail): void {
     const answering = this.answerings.get(stream) as Answering
-    const request = new Request(answering, id, bytes, start, end, cost, noMetadata, start)
+    const request = new Request(answering, id, bytes, start, end, cost, start)
     answering.take(request)
     this.inbox.push(request)
   }

@@ -243,17 +243,30 @@ describe('a peer that breaks the rules of a stream', () => {
     ],
     ['sends a fragment without a BEGIN', 'BAD_FRAME', [{ kind: Kind.DATA, flags: 1, id: 4, payload: full }]],
     ['begins a second large message within the first', 'BAD_FRAME', [begin(1, 100_000), begin(2, 100_000)]],
+    ['announces as large what fits one frame', 'BAD_FRAME', [begin(1, maxFrameBytes)]],
     ['announces a length in no four bytes', 'BAD_FRAME', [{ kind: Kind.BEGIN, id: 1, payload: Buffer.alloc(3) }]],
     [
       'sends more than it announced',
       'BAD_FRAME',
-      [begin(1, 10), { kind: Kind.DATA, id: 1, payload: Buffer.alloc(11) }],
+      [
+        begin(1, 65_546),
+        { kind: Kind.DATA, flags: 1, id: 1, payload: full },
+        { kind: Kind.DATA, id: 1, payload: Buffer.alloc(11) },
+      ],
     ],
-    ['sends less than it announced', 'BAD_FRAME', [begin(1, 10), { kind: Kind.DATA, id: 1, payload: Buffer.alloc(9) }]],
+    [
+      'sends less than it announced',
+      'BAD_FRAME',
+      [
+        begin(1, 65_546),
+        { kind: Kind.DATA, flags: 1, id: 1, payload: full },
+        { kind: Kind.DATA, id: 1, payload: Buffer.alloc(9) },
+      ],
+    ],
     [
       'sends small fragments',
       'BAD_FRAME',
-      [begin(1, 1_000), { kind: Kind.DATA, flags: 1, id: 1, payload: Buffer.alloc(9) }],
+      [begin(1, 100_000), { kind: Kind.DATA, flags: 1, id: 1, payload: Buffer.alloc(9) }],
     ],
   ]
 
