@@ -8,6 +8,7 @@
 import { bounded } from '#base/bounded'
 import type { Clock } from '#base/clock'
 import { type Deferred, deferred, handled } from '#base/deferred'
+import { Dispatch } from '#base/dispatch'
 import { SignalboxError, socketError } from '#base/errors'
 import { type Consumer, maxFrameBytes } from '#socket/client'
 import { recordHeaderBytes } from '../../shared/batch.ts'
@@ -23,8 +24,6 @@ import { Refusals, type Refused } from './refusals.ts'
 
 /** Bytes that leave in one turn at most: a loop that publishes must not keep everything else from running. */
 const maxTurnBytes = 1024 * 1024
-/** With so much to send it is worth waiting for the end of the turn, in bytes. */
-const soonBytes = 4 * 1024
 /** A parcel's bytes are written once. */
 const givenAway = Object.freeze({ transfer: true })
 /** Milliseconds that a control request waits at most for the end of a turn, a stream, a large message in fragments. */
@@ -57,11 +56,7 @@ export class Publisher {
   readonly #refusals: Refusals
   #consumer: Consumer | undefined
   #brokers = 0
-  #scheduled = false
-  /** The turn in which parcels last left. */
-  #leftIn = -1
-  /** Much left the last time, so it is worth waiting for more. */
-  #isBusy = false
+  readonly #dispatch: Dispatch
   /** Bytes that have left in this turn. */
   #turnBytes = 0
   readonly #departures = new Departures()
@@ -86,6 +81,7 @@ export class Publisher {
     this.#isHeld = isHeld
     this.#packer = new Packer(settings.producerId, settings.sender, settings.maxMessageBytes)
     this.#refusals = new Refusals(settings.clock, settings.refused)
+    this.#dispatch = new Dispatch(settings.clock, () => this.#leave())
     void handled(this.#stream.over.promise)
   }
 
@@ -266,7 +262,7 @@ export class Publisher {
     const heading = this.#packer.admit(topic, size)
     if (this.#block && this.buffered > 0) this.#mustHaveRoom(size)
     const seq = this.#packer.append(heading, payload, isRaw, attributes, size)
-    if (!this.#scheduled) this.#schedule()
+    if (!this.#dispatch.isPlanned) this.#dispatch.plan(size)
     return new Receipt(topic, options?.id, this.#settings.producerId, seq)
   }
 
@@ -340,20 +336,11 @@ export class Publisher {
     this.#reason = error instanceof SignalboxError ? error : unknownReason
   }
 
-  #schedule(): void {
-    this.#scheduled = true
-    const { clock } = this.#settings
-    const turn = clock.turnNumber()
-    const leave = (): void => {
-      this.#scheduled = false
-      this.#isBusy = this.#packer.bytes > soonBytes
-      this.#turnBytes = 0
-      this.send()
-    }
-    // As a port does: the first of a turn leaves soon, what comes later at its end.
-    if (this.#isBusy || this.#leftIn === turn) clock.turn(leave)
-    else clock.soon(leave)
-    this.#leftIn = turn
+  #leave(): boolean {
+    const isMuch = Dispatch.isMuch(this.#packer.bytes)
+    this.#turnBytes = 0
+    this.send()
+    return isMuch
   }
 
   /** Waits; meanwhile publishes wait too. */

@@ -5,6 +5,7 @@
  */
 import type { Socket } from 'node:net'
 import type { Cancel, Clock } from '#base/clock'
+import { Dispatch } from '#base/dispatch'
 import { Decoder } from '../../wire/decoder.ts'
 import { copyBytes, Output } from '../output.ts'
 import type { Port, PortOwner } from '../port.ts'
@@ -15,8 +16,6 @@ const flushBytes = 64 * 1024
 /** How much the operating system's side may hold back before the port calls itself congested. */
 export const highWaterBytes = 256 * 1024
 const closeWaitMs = 1_000
-/** What is larger is better sent with what may follow than at once: a peer that reads much at a time reads less often. */
-const soonBytes = 4 * 1024
 
 function nothing(): void {}
 
@@ -32,18 +31,9 @@ export class SocketPort implements Port, IntakeOwner {
   #output: Output | undefined
   #decoder: Decoder | undefined
   #owner: PortOwner | undefined
-  #scheduled = false
-  /** The turn in which output last left. */
-  #leftIn = -1
-  /** Frames in that turn. */
+  readonly #dispatch: Dispatch
+  /** Frames since it last left. */
   #frames = 0
-  /** The last turn with output had more than one frame. */
-  #isBusy = false
-  readonly #leave = (): void => {
-    this.#scheduled = false
-    if (this.#isBusy) this.#isBusy = this.#frames > 1
-    if (!this.#congested) this.#flush()
-  }
   #congested = false
   #ended = false
   #closing: Cancel | undefined
@@ -55,6 +45,7 @@ export class SocketPort implements Port, IntakeOwner {
     this.address = socket.remoteAddress === undefined ? '' : `${socket.remoteAddress}:${socket.remotePort}`
     this.#socket = socket
     this.#clock = clock
+    this.#dispatch = new Dispatch(clock, () => this.#leave())
     socket.setNoDelay(true)
     // Its `close` follows, and says which error it was.
     socket.on('error', nothing)
@@ -113,14 +104,14 @@ export class SocketPort implements Port, IntakeOwner {
     this.#frames++
     this.#output ??= this.#newOutput()
     this.#output.frame(kind, flags, stream, id, bytes, start, end)
-    if (!this.#scheduled || this.#output.bytes >= flushBytes) this.#gathered()
+    if (!this.#dispatch.isPlanned || this.#output.bytes >= flushBytes) this.#gathered()
   }
 
   relay(bytes: Uint8Array, start: number, end: number): void {
     this.#frames++
     this.#output ??= this.#newOutput()
     this.#output.relay(bytes, start, end)
-    if (!this.#scheduled || this.#output.bytes >= flushBytes) this.#gathered()
+    if (!this.#dispatch.isPlanned || this.#output.bytes >= flushBytes) this.#gathered()
   }
 
   close(): void {
@@ -146,23 +137,14 @@ export class SocketPort implements Port, IntakeOwner {
 
   #gathered(): void {
     if (this.#gatheredBytes >= flushBytes && !this.#congested) this.#flush()
-    if (this.#scheduled) return
-    this.#scheduled = true
-    this.#plan()
+    this.#dispatch.plan(this.#gatheredBytes)
   }
 
-  /**
-   * The only frame of a turn leaves as soon as whoever made it is done: with a thousand connections it would otherwise
-   * wait until all their input is handled, and be out of the processor's cache by then. Where more come in a turn, they
-   * leave together at its end, as a large one does: a port goes by what its last turn was like.
-   */
-  #plan(): void {
-    const turn = this.#clock.turnNumber()
-    if (this.#leftIn === turn) this.#isBusy = true
-    else this.#frames = 1
-    this.#leftIn = turn
-    if (this.#isBusy || this.#gatheredBytes > soonBytes) this.#clock.turn(this.#leave)
-    else this.#clock.soon(this.#leave)
+  #leave(): boolean {
+    const frames = this.#frames
+    this.#frames = 0
+    if (!this.#congested) this.#flush()
+    return frames > 1
   }
 
   #flush(): void {
