@@ -4,7 +4,7 @@
  * Floor 3. Its credit goes back to the Consumer once, when the application is done with it: when the handler of `serve`
  * has settled, when the next one is asked for or the loop ends, or when `release()` is called after `hold()`.
  */
-import { allocateSmall, copy, slice } from '#base/bytes'
+import { allocate, copy, slice } from '#base/bytes'
 import { socketError } from '#base/errors'
 import { verify } from '#base/verify'
 import { respondRules, type TransferOptions } from '../../options.ts'
@@ -100,13 +100,13 @@ export class Request {
 
   /**
    * @internal It has to wait. Its memory is counted by its own length, so it must not keep all of the large buffer alive
-   * that it was received in.
+   * that it was received in, nor a piece of Node's pool, which is large from Node 24 on.
    */
   compact(): void {
     const length = this.#end - this.#from
     const { byteLength } = this.#bytes.buffer
     if (byteLength <= smallBytes || byteLength <= length * 2) return
-    const own = allocateSmall(length)
+    const own = allocate(length)
     copy(own, 0, this.#bytes, this.#from, this.#end)
     this.#bytes = own
     this.#start -= this.#from

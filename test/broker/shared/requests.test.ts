@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { encodeValue } from '../../../broker/shared/codec.ts'
 import { decodeGaps, encodeGaps, WireKind } from '../../../broker/shared/gap.ts'
 import { type BrokerRequest, decodeRequest, encodeRequest } from '../../../broker/shared/requests.ts'
-import { join } from './batches.ts'
+import { join, jsonValue } from './batches.ts'
 
 const subscribe = {
   op: 'subscribe',
@@ -74,7 +74,7 @@ describe('a request [BROKER 3.4]', () => {
   })
 
   it('of any bytes is a request, INVALID_REQUEST or INVALID_DATA', () => {
-    const bytes = fc.oneof(fc.uint8Array({ maxLength: 60 }), fc.jsonValue().map(encodeValue))
+    const bytes = fc.oneof(fc.uint8Array({ maxLength: 60 }), jsonValue().map(encodeValue))
     fc.assert(
       fc.property(bytes, (body) => {
         try {
