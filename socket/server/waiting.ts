@@ -1,20 +1,22 @@
 /**
  * What waits for one link that does not read as fast as it is sent to, and which links sent it.
  *
- * Floor 1, pure. It is there only while the link is congested. Bytes that went out long ago say nothing about who fills
- * the buffer now, so the counts are halved whenever they have grown to twice of what waits.
+ * Floor 1, pure. It is there only while the link is congested, which a busy one is many times a second, and makes
+ * little: links of this program, such as a broker's, are not counted. Bytes that went out long ago say nothing about who
+ * fills the buffer now, so the counts are halved whenever they have grown to twice of what waits.
  */
 import type { MemoryBudget } from '#base/memory-budget'
 
 /** Shares below this are forgotten when they are halved. */
 const leastShare = 1_024
+const nobody: ReadonlySet<number> = new Set()
 
 export class Waiting {
   /** Links whose streams to this one were reset: they get new ones when it has read what waits. */
-  readonly barred = new Set<number>()
+  barred: ReadonlySet<number> = nobody
   readonly #memory: MemoryBudget
   /** Bytes sent to it, by the number of the link that sent them. */
-  readonly #shares = new Map<number, number>()
+  #shares: Map<number, number> | undefined
   #total = 0
   /** What is counted in the budget. */
   #bytes = 0
@@ -36,33 +38,36 @@ export class Waiting {
 
   /** Counts what a link has sent to it. */
   count(linkId: number, bytes: number): void {
+    this.#shares ??= new Map()
     this.#shares.set(linkId, (this.#shares.get(linkId) ?? 0) + bytes)
     this.#total += bytes
-    if (this.#total > this.#bytes * 2) this.#halve()
+    if (this.#total > this.#bytes * 2) this.#halve(this.#shares)
   }
 
   /** The link that has sent the most, if that is more than twice what the others have on average; it is barred then. */
   bar(): number | undefined {
+    const shares = this.#shares
+    if (shares === undefined) return undefined
     let most = 0
     let greediest: number | undefined
-    for (const [linkId, share] of this.#shares) {
+    for (const [linkId, share] of shares) {
       if (share <= most || this.barred.has(linkId)) continue
       most = share
       greediest = linkId
     }
-    const others = this.#shares.size - 1
+    const others = shares.size - 1
     if (greediest === undefined || (others > 0 && most * others <= (this.#total - most) * 2)) return undefined
     // Its share stays, or the others would be judged as if they had filled everything.
-    this.barred.add(greediest)
+    this.barred = new Set(this.barred).add(greediest)
     return greediest
   }
 
-  #halve(): void {
+  #halve(shares: Map<number, number>): void {
     this.#total = 0
-    for (const [linkId, share] of this.#shares) {
-      if (share < leastShare * 2) this.#shares.delete(linkId)
+    for (const [linkId, share] of shares) {
+      if (share < leastShare * 2) shares.delete(linkId)
       else {
-        this.#shares.set(linkId, share / 2)
+        shares.set(linkId, share / 2)
         this.#total += share / 2
       }
     }

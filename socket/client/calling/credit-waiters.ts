@@ -27,6 +27,8 @@ export class CreditWaiters {
   }
 
   resolve(): void {
+    // Every frame of credit comes here, mostly for nobody, and a Set makes itself anew when it is cleared.
+    if (this.#waiting.size === 0) return
     for (const waiter of this.#waiting) waiter.resolve()
     this.#waiting.clear()
   }
