@@ -9,7 +9,15 @@ setInterval(() => {
   peak = Math.max(peak, rssMiB())
 }, 20).unref()
 
+/** What lives after a collection: the heap, and the buffers outside of it. Needs `--expose-gc`. */
+function livingMiB(): number {
+  globalThis.gc?.()
+  const { heapUsed, external } = process.memoryUsage()
+  return Math.round((heapUsed + external) / 1024 / 1024)
+}
+
 obey({
+  living: () => ({ living: livingMiB() }),
   stats: () => ({ ...broker.stats(), rss: rssMiB(), peak }),
   close: () => broker.close(),
 })

@@ -17,7 +17,8 @@ import { take } from '../tools/reading.ts'
 
 const mib = 1024 * 1024
 const budget = 64 * mib
-const rounds = 40
+/** Of honest work, in each half of the attack. */
+const rounds = 300
 
 type Counts = BrokerStats & { readonly rss: number; readonly peak: number }
 
@@ -124,33 +125,41 @@ async function floods(url: string): Promise<AsyncDisposable> {
 }
 
 describe('a broker that is attacked with everything at once', { timeout: 120_000 }, () => {
+  // What the process takes from the system is more than what is held: V8 collects late, and malloc keeps what was freed.
+  // So the one is judged by being flat, and the other, after a collection, by the budget.
   it('stays within its memory, and loses nothing of what honest clients say', async () => {
     const options = { maxMemoryBytes: budget, maxTopics: 10_000, topics: { 'flood.kept': { history: 1_000_000 } } }
-    const { child: broker, url } = await Child.start<{ url: string }>('broker', options, ['--max-old-space-size=256'])
+    const flags = ['--max-old-space-size=256', '--expose-gc']
+    const { child: broker, url } = await Child.start<{ url: string }>('broker', options, flags)
     await using _ = broker
     await using reader = await connect(url, { name: 'reader' })
     await using writer = await connect(url, { name: 'writer' })
     const honest = await reader.subscribe<number>('honest.work')
-    const before = await broker.ask<Counts>('stats')
+    const living = async () => (await broker.ask<{ living: number }>('living')).living
+    const before = await living()
     const attacks = [neverReads, neverEnds, neverTakesAnswers, inventsNames, floods]
     const attackers = await Promise.all(attacks.map((attack) => attack(url)))
-    let largest = 0
-    for (let round = 0; round < rounds; round++) {
-      for (let i = 0; i < 100; i++) await writer.publish('honest.work', round * 100 + i)
-      const got = await take(honest, 100)
-      expect(got.map(({ data }) => data)).toEqual(Array.from({ length: 100 }, (_, i) => round * 100 + i))
-      const { memory } = await broker.ask<Counts>('stats')
-      largest = Math.max(largest, memory.used)
+    let used = 0
+    const half = async (): Promise<{ living: number; peak: number }> => {
+      for (let round = 0; round < rounds; round++) {
+        for (let i = 0; i < 100; i++) await writer.publish('honest.work', round * 100 + i)
+        const got = await take(honest, 100)
+        expect(got.map(({ data }) => data)).toEqual(Array.from({ length: 100 }, (_, i) => round * 100 + i))
+        used = Math.max(used, (await broker.ask<Counts>('stats')).memory.used)
+      }
+      return { living: await living(), peak: (await broker.ask<Counts>('stats')).peak }
     }
-    const after = await broker.ask<Counts>('stats')
+    const first = await half()
+    const second = await half()
     for (const attacker of attackers) await attacker[Symbol.asyncDispose]()
     console.log(
-      `attacked: broker ${before.rss} MiB before, ${after.peak} at most; held for others ${Math.round(largest / mib)} MiB ` +
-        `at most of ${budget / mib}`,
+      `attacked: at most ${Math.round(used / mib)} MiB held for others of ${budget / mib}; ` +
+        `living ${before} MiB before, ${first.living} and ${second.living}; resident ${first.peak} and ${second.peak}`,
     )
     expect(honest.dropped).toBe(0)
-    expect(largest).toBeLessThan(budget * 1.25)
-    expect(after.peak - before.rss).toBeLessThan(300)
+    expect(used).toBeLessThan(budget * 1.25)
+    expect(Math.max(first.living, second.living) - before).toBeLessThan((budget / mib) * 1.5)
+    expect(second.peak).toBeLessThan(first.peak * 1.25)
     expect(broker.complaints).toBe('')
   })
 })
