@@ -1,5 +1,4 @@
 /** Version 1 as it was frozen: the present code reads those bytes and writes them, or old peers are left alone. */
-import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { Link, Server } from 'signalbox/socket'
@@ -7,28 +6,13 @@ import { describe, expect, it } from 'vitest'
 import { Kind } from '../../socket/wire/frame.ts'
 import { bytes, text } from './tools/house.ts'
 import { RawPeer } from './tools/raw-peer.ts'
+import { readTranscript } from './tools/transcript.ts'
 import { until } from './tools/until.ts'
 import { decodeFrames, encodeFrame, type NaiveFrame } from './wire/naive-frame.ts'
 
-interface Line {
-  readonly who: 'provider' | 'consumer'
-  /** Whether the client says it, and not the server. */
-  readonly isSaid: boolean
-  readonly name: keyof typeof Kind
-  readonly bytes: Buffer
-}
-
-const lines: Line[] = readFileSync(join(import.meta.dirname, 'transcript-1.txt'), 'utf8')
-  .split('\n')
-  .filter((line) => line !== '' && !line.startsWith('#'))
-  .map((line) => {
-    const [who, way, name, ...pieces] = line.split(/ +/) as [Line['who'], string, Line['name'], ...string[]]
-    const whole = pieces.map((piece) => {
-      const [hex, times = '1'] = piece.split('*') as [string, string?]
-      return Buffer.from(hex.repeat(Number(times)), 'hex')
-    })
-    return { who, isSaid: way === '>', name, bytes: Buffer.concat(whole) }
-  })
+/** Whose line it is: that of the client that provides or of the one that consumes. */
+const lines = readTranscript<'provider' | 'consumer', keyof typeof Kind>(join(import.meta.dirname, 'transcript-1.txt'))
+type Line = (typeof lines)[number]
 
 const frozen = (who: Line['who'], isSaid: boolean, name: Line['name'], at = 0): Buffer => {
   const found = lines.filter((line) => line.who === who && line.isSaid === isSaid && line.name === name)[at]
