@@ -1,23 +1,14 @@
 /**
  * The few things done with bytes that Node's Buffer does faster than the platform's own classes.
  *
- * Floor 0. Everything else speaks `Uint8Array`; where there is no Buffer (a browser) the slower way is taken.
+ * Floor 1. Everything else speaks `Uint8Array`; where there is no Buffer (a browser) the slower way is taken.
  */
+import { allocate } from './allocate.ts'
 
 const NodeBuffer: typeof Buffer | undefined = globalThis.Buffer
 const encoder = new TextEncoder()
 // It would swallow a leading U+FEFF, which a Buffer keeps.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-
-/** A new array whose content is not cleared, with memory of its own (never a slice of a shared pool). */
-export const allocate: (size: number) => Uint8Array = NodeBuffer
-  ? (size) => NodeBuffer.allocUnsafeSlow(size)
-  : (size) => new Uint8Array(size)
-
-/** The same for what is small and many: up to 4 KiB come from Node's pool of 8 KiB pieces, without a call into it. */
-export const allocateSmall: (size: number) => Uint8Array = NodeBuffer
-  ? (size) => NodeBuffer.allocUnsafe(size)
-  : (size) => new Uint8Array(size)
 
 export const encodeText: (text: string) => Uint8Array = NodeBuffer
   ? (text) => NodeBuffer.from(text, 'utf8')

@@ -9,7 +9,7 @@
  * the owner's `consumed` for what is.
  */
 
-import { allocateSmall, copy, none, readU32, writeU32 } from '#base/bytes'
+import { none, readU32, writeU32 } from '#base/bytes'
 import { type SignalboxError, socketError } from '#base/errors'
 import { initialWindowBytes, type LinkSettings } from '../options.ts'
 import type { Port } from '../transport/port.ts'
@@ -123,20 +123,7 @@ export class Stream {
   /** Sends a payload of one frame; `canSend` has just said yes. */
   post(flags: number, id: number, bytes: Uint8Array, isGiven: boolean): void {
     this.#credit -= costOf(bytes.length)
-    this.#put(flags | this.#starved, id, bytes, 0, bytes.length, isGiven)
-  }
-
-  /** Hands a frame to the port, with bytes that nobody writes to any more. */
-  #put(flags: number, id: number, bytes: Uint8Array, start: number, end: number, isGiven: boolean): void {
-    const { port } = this.#host
-    const length = end - start
-    if (isGiven || length <= port.copies) {
-      port.send(Kind.DATA, flags, this.number, id, bytes, start, end)
-      return
-    }
-    const own = allocateSmall(length)
-    copy(own, 0, bytes, start, end)
-    port.send(Kind.DATA, flags, this.number, id, own, 0, length)
+    this.#host.port.send(Kind.DATA, flags | this.#starved, this.number, id, bytes, 0, bytes.length, !isGiven)
   }
 
   /** Sends a message of any size; `canSend` has just said yes. */
@@ -177,7 +164,7 @@ export class Stream {
     this.#credit -= costOf(end - start)
     const flags = (isLast ? bulk.flags : bulk.flags | Flag.MORE) | this.#starved
     if (isLast) this.#bulk = undefined
-    this.#put(flags, bulk.id, bulk.bytes, start, end, bulk.isGiven)
+    this.#host.port.send(Kind.DATA, flags, this.number, bulk.id, bulk.bytes, start, end, !bulk.isGiven)
     if (!isLast) return
     bulk.left()
     this.#owner.writable(this)

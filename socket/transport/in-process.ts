@@ -5,7 +5,8 @@
  * with everybody else instead of calling each other until the stack is full.
  */
 
-import { readU32 } from '#base/bytes'
+import { allocateSmall } from '#base/allocate'
+import { copy, readU32 } from '#base/bytes'
 import type { Clock } from '#base/clock'
 import { headerBytes } from '../wire/frame.ts'
 import { FrameRing } from './frame-ring.ts'
@@ -14,7 +15,6 @@ import type { Port, PortOwner } from './port.ts'
 class LocalPort implements Port {
   readonly transport = 'local'
   readonly address = ''
-  readonly copies = 0
   readonly isPartial = false
   readonly isCongested = false
   received = 0
@@ -50,8 +50,24 @@ class LocalPort implements Port {
 
   limit(): void {}
 
-  send(kind: number, flags: number, stream: number, id: number, bytes: Uint8Array, start: number, end: number): void {
-    if (!this.isClosing) this.#other?.arrive(kind, flags, stream, id, bytes, start, end, false)
+  send(
+    kind: number,
+    flags: number,
+    stream: number,
+    id: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    isLent = false,
+  ): void {
+    if (this.isClosing) return
+    if (!isLent) {
+      this.#other?.arrive(kind, flags, stream, id, bytes, start, end, false)
+      return
+    }
+    const own = allocateSmall(end - start)
+    copy(own, 0, bytes, start, end)
+    this.#other?.arrive(kind, flags, stream, id, own, 0, own.length, false)
   }
 
   relay(bytes: Uint8Array, start: number, end: number): void {

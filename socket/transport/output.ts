@@ -8,11 +8,12 @@
  * not take a thousand large ones. Slabs are shared by all connections, and idle ones hold none. Where a peer does not
  * read, nothing is referenced that lies in much more memory than it takes: what waits is counted by its own length.
  */
-import { allocate, allocateSmall, copy } from '#base/bytes'
+import { allocate, allocateSmall } from '#base/allocate'
+import { copy } from '#base/bytes'
 import { headerBytes, writeHeader } from '../wire/frame.ts'
 
-/** Twice what is sent at a time, so that one piece is enough for it. */
-const slabBytes = 128 * 1024
+/** Twice what is sent at a time, so that one piece is enough for it, and for two of the largest frames. */
+const slabBytes = 130 * 1024
 /** For the first frames of a portion. When more come, these move to a large slab, so that they stay one piece. */
 const smallSlabBytes = 1024
 /** Payloads and runs up to this size are copied, larger ones referenced. */
@@ -52,10 +53,20 @@ export class Output {
     return this.#bytes
   }
 
-  frame(kind: number, flags: number, stream: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+  /** Bytes that are lent are copied, whatever their length. */
+  frame(
+    kind: number,
+    flags: number,
+    stream: number,
+    id: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    isLent = false,
+  ): void {
     if (this.#run) this.#endRun()
     const length = end - start
-    const copied = length <= copyBytes
+    const copied = isLent || length <= copyBytes
     const slab = this.#room(headerBytes + (copied ? length : 0))
     writeHeader(slab, this.#at, kind, flags, stream, id, length)
     this.#at += headerBytes

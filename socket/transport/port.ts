@@ -4,7 +4,7 @@
  *
  * Floor 0. What is sent goes out in order and together, at the end of the turn of the event loop or earlier when much
  * has gathered; `send` and `relay` never fail and never block. Whoever sends watches `isCongested` and `buffered`.
- * Bytes handed over belong to the port until they are out; bytes received belong to the owner.
+ * Bytes handed over belong to the port until they are out, unless they are lent; bytes received belong to the owner.
  */
 import type { Cancel, Clock } from '#base/clock'
 
@@ -40,8 +40,6 @@ export interface Port {
   readonly transport: string
   /** The peer's address, '' where it has none. */
   readonly address: string
-  /** Payloads up to so many bytes are copied by `send`; longer ones it keeps as they are until they are out. */
-  readonly copies: number
   /** Bytes received so far; liveness is judged by it. */
   readonly received: number
   /** Whether a frame has begun to arrive and is not complete. */
@@ -55,7 +53,17 @@ export interface Port {
   attach(owner: PortOwner): void
   /** Sets the largest frame payload that is taken. */
   limit(maxFrameBytes: number): void
-  send(kind: number, flags: number, stream: number, id: number, bytes: Uint8Array, start: number, end: number): void
+  /** Bytes that are lent are copied before it returns; nobody writes to others any more. */
+  send(
+    kind: number,
+    flags: number,
+    stream: number,
+    id: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    isLent?: boolean,
+  ): void
   /** Sends a frame that lies in `bytes[start, end)` with its header, as it is. */
   relay(bytes: Uint8Array, start: number, end: number): void
   /** Sends what is left and ends the connection; a peer that does not take it is cut after a second. */

@@ -4,7 +4,8 @@
  *
  * Floor 3. What is sent becomes bytes and is decoded again, so that frames arrive in pieces as they do from a socket.
  */
-import { allocate, copy, join } from '#base/bytes'
+import { allocate } from '#base/allocate'
+import { copy, join } from '#base/bytes'
 import { type Cancel, type Clock, systemClock } from '#base/clock'
 import { Fifo } from '#base/fifo'
 import { isClock, type OwnClock, wholeClock } from '#base/own-clock'
@@ -150,7 +151,6 @@ class Way {
 class SimulatedPort implements Port {
   readonly transport: string
   readonly address = ''
-  readonly copies = Number.POSITIVE_INFINITY
   received = 0
   isCongested = false
   readonly way: Way

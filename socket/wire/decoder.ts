@@ -5,7 +5,8 @@
  * decoder never holds more than one frame of `maxFrameBytes`. A frame that is split over chunks is put together in an
  * array of its own; every byte is copied at most once.
  */
-import { allocate, copy, readU32 } from '#base/bytes'
+import { allocate } from '#base/allocate'
+import { copy, readU32 } from '#base/bytes'
 import { socketError } from '#base/errors'
 import type { FrameSink } from '../transport/port.ts'
 import { headerBytes, isKnownHeader } from './frame.ts'

@@ -4,7 +4,8 @@
  * Floor 0, pure. A u16 with the length of the entries, then the entries: type u8, length u16, value. Types that are not
  * known here are skipped, so that later versions may add some. [SOCK 5.9]
  */
-import { allocate, copy, decodeText, encodeText } from '#base/bytes'
+import { allocate } from '#base/allocate'
+import { copy, decodeText, encodeText } from '#base/bytes'
 import { socketError } from '#base/errors'
 import { invalid } from '#base/verify'
 

@@ -3,9 +3,11 @@
  *
  * Floor 7, pure. Messages to one topic, one after the other, share a batch; another topic begins another, so that
  * everything keeps the order in which it was published. Batches lie side by side in a slab; a run of them is a parcel.
- * The bytes of a parcel that is wrapped up are never written to again.
+ * A slab is written to again when all parcels in it have come back: so a publisher at full speed stays in the same few
+ * pages of memory, which the processor has at hand, and leaves nothing to be collected.
  */
-import { allocate, copy, encodeText, slice, writeU32 } from '#base/bytes'
+import { allocate } from '#base/allocate'
+import { copy, encodeText, slice, writeU32 } from '#base/bytes'
 import { socketError } from '#base/errors'
 import { Fifo } from '#base/fifo'
 import { maxFrameBytes } from '#socket/client'
@@ -13,13 +15,23 @@ import { encodeHeading, RecordFlag, recordHeaderBytes, seal } from '../../shared
 import { checkTopic } from '../../shared/topic-name.ts'
 import { type Packed, repack } from './repack.ts'
 
-const slabBytes = 256 * 1024
+/** Two full parcels. */
+const slabBytes = 2 * maxFrameBytes
 /** Topics whose encoded names are kept. */
 const maxKnownTopics = 10_000
 const nothing: Packed = Object.freeze({ bytes: allocate(0), count: 0 })
 
+/** Memory that batches are written to. */
+interface Slab {
+  readonly bytes: Uint8Array
+  /** Parcels in it that have not come back. */
+  out: number
+}
+
 /** A parcel that was wrapped up, or a piece of one. */
 export interface Parcel extends Packed {
+  /** Where it lies, if it may come back. */
+  readonly slab?: Slab
   /** Whether it is the last piece. */
   readonly isLast: boolean
   /** Messages that were in it, and are too large for the broker that it is for. */
@@ -43,7 +55,9 @@ export class Packer {
   #maxMessageBytes: number
   readonly #headings = new Map<string, Heading>()
   #parcelBytes = 0
-  #slab = allocate(0)
+  #slab: Slab = { bytes: allocate(0), out: 0 }
+  /** One that is free. */
+  #spare: Slab | undefined
   #at = 0
   /** Where the open parcel begins, and its messages. */
   #parcelAt = 0
@@ -92,7 +106,7 @@ export class Packer {
     size: number,
   ): number {
     if (this.#open !== heading || !this.#fits(size)) this.#begin(heading, size)
-    const slab = this.#slab
+    const slab = this.#slab.bytes
     let at = this.#at
     writeU32(slab, at, payload.length)
     slab[at + 4] = (isRaw ? RecordFlag.RAW : 0) | (attributes ? RecordFlag.ATTRIBUTES : 0)
@@ -112,9 +126,11 @@ export class Packer {
   wrap(): void {
     this.#seal()
     if (this.#at === this.#parcelAt) return
-    const bytes = slice(this.#slab, this.#parcelAt, this.#at)
+    const slab = this.#slab
+    const bytes = slice(slab.bytes, this.#parcelAt, this.#at)
     this.#parcelAt = this.#at
-    this.#keep({ bytes, count: this.#parcelCount, isLast: true, tooLarge: 0 })
+    slab.out++
+    this.#keep({ bytes, count: this.#parcelCount, isLast: true, tooLarge: 0, slab })
     this.#parcelCount = 0
     this.wrapped++
   }
@@ -124,6 +140,14 @@ export class Packer {
     const parcel = this.parcels.shift()
     if (parcel) this.#parcelBytes -= parcel.bytes.length
     return parcel
+  }
+
+  /** A parcel that was taken comes back: nobody reads its bytes any more. */
+  giveBack({ slab }: Parcel): void {
+    if (slab === undefined || --slab.out > 0) return
+    if (slab !== this.#slab) {
+      if (slab.bytes.length === slabBytes) this.#spare = slab
+    } else if (this.openBytes === 0) this.#turnTo(slab)
   }
 
   /**
@@ -166,22 +190,31 @@ export class Packer {
     const needed = heading.bytes.length + size
     if (!this.#fits(needed)) {
       this.wrap()
-      if (this.#slab.length - this.#at < needed) {
-        this.#slab = allocate(Math.max(slabBytes, needed))
-        this.#at = 0
-        this.#parcelAt = 0
-      }
+      if (this.#slab.bytes.length - this.#at < Math.max(needed, maxFrameBytes)) this.#turnTo(this.#free(needed))
     }
     this.#open = heading
     this.#openAt = this.#at
-    copy(this.#slab, this.#at, heading.bytes, 0, heading.bytes.length)
+    copy(this.#slab.bytes, this.#at, heading.bytes, 0, heading.bytes.length)
     this.#at += heading.bytes.length
   }
 
   #fits(size: number): boolean {
     const end = this.#at + size
     const limit = Math.min(maxFrameBytes, this.#maxMessageBytes)
-    return end - this.#parcelAt <= limit && end <= this.#slab.length
+    return end - this.#parcelAt <= limit && end <= this.#slab.bytes.length
+  }
+
+  #turnTo(slab: Slab): void {
+    this.#slab = slab
+    this.#at = 0
+    this.#parcelAt = 0
+  }
+
+  #free(needed: number): Slab {
+    const spare = this.#spare
+    if (spare === undefined || needed > slabBytes) return { bytes: allocate(Math.max(slabBytes, needed)), out: 0 }
+    this.#spare = undefined
+    return spare
   }
 
   #heading(topic: string): Heading {
@@ -200,7 +233,7 @@ export class Packer {
   /** Ends the open batch. */
   #seal(): void {
     if (this.#open === undefined) return
-    seal(this.#slab, this.#openAt, this.#at, this.#count, this.#producerSeq - this.#count)
+    seal(this.#slab.bytes, this.#openAt, this.#at, this.#count, this.#producerSeq - this.#count)
     this.#open = undefined
     this.#parcelCount += this.#count
     this.#count = 0

@@ -305,8 +305,9 @@ export class Publisher {
     }
     this.#turnBytes += bytes.length
     const stream = this.#stream
-    if (consumer.tryPost(bytes, givenAway)) {
+    if (consumer.tryPost(bytes)) {
       stream.sent += count
+      this.#packer.giveBack(parcel)
       this.#hasLeft(parcel)
       return
     }

@@ -5,7 +5,8 @@
  * the stream is over nothing that was taken from it waits any more.
  */
 
-import { allocate, copy } from '#base/bytes'
+import { allocate } from '#base/allocate'
+import { copy } from '#base/bytes'
 import { handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
 import type { MemoryBudget } from '#base/memory-budget'

@@ -4,7 +4,8 @@
  * Floor 3. Its credit goes back to the Consumer once, when the application is done with it: when the handler of `serve`
  * has settled, when the next one is asked for or the loop ends, or when `release()` is called after `hold()`.
  */
-import { allocate, copy, slice } from '#base/bytes'
+import { allocate } from '#base/allocate'
+import { copy, slice } from '#base/bytes'
 import { socketError } from '#base/errors'
 import { verify } from '#base/verify'
 import { respondRules, type TransferOptions } from '../../options.ts'

@@ -6,7 +6,8 @@
  * A slab is written once, for what was decoded may be kept by anybody. A socket that is quiet has no slab: it reads into
  * memory that all sockets share, and the little that comes is copied out, so a thousand idle connections hold none.
  */
-import { allocate, allocateSmall, copy, slice } from '#base/bytes'
+import { allocate, allocateSmall } from '#base/allocate'
+import { copy, slice } from '#base/bytes'
 
 const slabBytes = 256 * 1024
 /** For the beginning of a frame, of which it is not known yet whether more than that comes. */

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net'
 import type { Cancel, Clock } from '#base/clock'
 import { Dispatch } from '#base/dispatch'
 import { Decoder } from '../../wire/decoder.ts'
-import { copyBytes, Output } from '../output.ts'
+import { Output } from '../output.ts'
 import type { Port, PortOwner } from '../port.ts'
 import type { Intake, IntakeOwner } from './intake.ts'
 
@@ -22,7 +22,6 @@ function nothing(): void {}
 export class SocketPort implements Port, IntakeOwner {
   readonly transport: string
   readonly address: string
-  readonly copies = copyBytes
   received = 0
   readonly #socket: Socket
   readonly #clock: Clock
@@ -100,10 +99,19 @@ export class SocketPort implements Port, IntakeOwner {
     if (this.#decoder) this.#decoder.maxFrameBytes = maxFrameBytes
   }
 
-  send(kind: number, flags: number, stream: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+  send(
+    kind: number,
+    flags: number,
+    stream: number,
+    id: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    isLent = false,
+  ): void {
     this.#frames++
     this.#output ??= this.#newOutput()
-    this.#output.frame(kind, flags, stream, id, bytes, start, end)
+    this.#output.frame(kind, flags, stream, id, bytes, start, end, isLent)
     if (!this.#dispatch.isPlanned || this.#output.bytes >= flushBytes) this.#gathered()
   }
 
@@ -161,12 +169,13 @@ export class SocketPort implements Port, IntakeOwner {
       this.#socket.uncork()
       this.#congested = this.#socket.writableNeedDrain
     }
-    output.release(this.#socket.writableLength === 0)
-    if (this.#congested) this.#socket.once('drain', () => this.#drained())
+    if (this.#congested) this.#socket.once('drain', () => this.#drained(output))
+    else output.release(this.#socket.writableLength === 0)
   }
 
-  #drained(): void {
+  #drained(output: Output): void {
     this.#congested = false
+    output.release(true)
     this.#flush()
     if (!this.#congested) this.#owner?.drained()
   }

@@ -26,7 +26,7 @@ class Side implements StreamHost {
   readonly growth = new GrowthBudget(256 * 1024)
   readonly streams = new Map<number, Stream>()
   readonly sent: Parameters<Port['send']>[] = []
-  readonly port = { copies: 0, send: (...frame: Parameters<Port['send']>) => this.sent.push(frame) } as unknown as Port
+  readonly port = { send: (...frame: Parameters<Port['send']>) => this.sent.push(frame) } as unknown as Port
   readonly #pumping = new Set<Stream>()
 
   constructor(memoryBytes: number) {

@@ -17,6 +17,7 @@ const frame = fc.record({
   stream: fc.nat(),
   id: fc.nat(),
   length,
+  isLent: fc.boolean(),
 })
 const step = fc.oneof(
   { weight: 4, arbitrary: frame.map((one) => ({ do: 'frame' as const, frame: one })) },
@@ -72,7 +73,9 @@ describe('the output', () => {
             expected.push(encodeFrame(one))
             // The payload lies somewhere in a larger array.
             const bytes = Buffer.concat([Buffer.alloc(offset), one.payload, Buffer.alloc(5)])
-            output.frame(one.kind, one.flags, one.stream, one.id, bytes, offset, offset + one.payload.length)
+            const { isLent } = each.frame
+            output.frame(one.kind, one.flags, one.stream, one.id, bytes, offset, offset + one.payload.length, isLent)
+            if (isLent) bytes.fill(0)
             gathered += headerBytes + one.payload.length
           } else if (each.do === 'relay') {
             // Frames side by side in one chunk, as they were received; some of them go elsewhere.

@@ -123,6 +123,23 @@ function exchange(adapter: PortAdapter, open: Open): void {
     expect(received).toEqual({ kind: Kind.DATA, flags: 2, stream: 5, id: 6, payload: Buffer.from('payload') })
   })
 
+  it.for([10, 9_000, maxFrameBytes])(
+    'has copied %i bytes that it was lent when it returns',
+    async (length, context) => {
+      const { near, two } = await open(context)
+      const bytes = Buffer.alloc(length)
+      for (let id = 1; id <= 20; id++) {
+        bytes.fill(id)
+        near.send(Kind.DATA, 0, 1, id, bytes, 0, length, true)
+      }
+      bytes.fill(0)
+      await until('all has arrived', () => two.frames.length === 20)
+      expect(fingerprints(two.frames)).toEqual(
+        fingerprints(Array.from({ length: 20 }, (_, at) => ({ ...data(length, at + 1), id: at + 1 }))),
+      )
+    },
+  )
+
   it('tells the owner that a frame broke, and never the one who sent it', async (context) => {
     const { near, two } = await open(context)
     two.onFrame = () => {

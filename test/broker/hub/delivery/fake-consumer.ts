@@ -40,9 +40,9 @@ export class FakeConsumer {
     return this.#ready.promise
   }
 
-  tryPost(payload: Uint8Array): boolean {
+  tryPost(payload: Uint8Array, { transfer = false } = {}): boolean {
     if (this.credit <= 0 || payload.length > maxFrameBytes) return false
-    this.#take(payload)
+    this.#take(transfer ? payload : payload.slice())
     return true
   }
 
