@@ -3,7 +3,7 @@
  *
  * Floor 9. When a parcel goes into an outbox that is pressed, its publisher's credit for it is held back until the
  * outbox is relieved. Two things bound that. A publisher's patience (patience.ts): when it is used up, all that is held
- * of it is released. And a subscription that keeps a publisher held up for more than half of the time is slow: it holds
+ * of it is released. And a subscription that keeps a publisher held up for most of the time is slow: it holds
  * nobody up until it has caught up, and what it cannot take is dropped at its limit, as a gap. Only publishers of topics
  * with a share of 1 wait as long as it takes.
  */
@@ -14,8 +14,9 @@ import type { Patience } from './patience.ts'
 
 /** Milliseconds between two looks at who is held up. */
 const checkMs = 50
-/** Milliseconds over which a subscription is judged. */
-const windowMs = 300
+/** Milliseconds over which a subscription is judged, and for which part of them it may hold somebody up. */
+const windowMs = 500
+const patientShare = 3 / 4
 
 /** A publish whose credit is held back by one outbox or more. */
 export class Held {
@@ -110,7 +111,7 @@ export class Pacer {
   }
 
   #judge(outbox: Outbox, holder: Holder, passed: number, now: number): void {
-    if (holder.heldUpMs > passed / 2) {
+    if (holder.heldUpMs > passed * patientShare) {
       this.#slow.add(outbox)
       release(holder, now, ({ patience }) => patience.share < 1)
     }

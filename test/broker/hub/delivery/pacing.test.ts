@@ -27,7 +27,7 @@ class FakeRequest {
 }
 
 /** Longer than a subscription is looked at. */
-const windowMs = 350
+const windowMs = 550
 const batch = numbered('a', 1, 1)
 let clock: ManualClock
 let pacer: Pacer
