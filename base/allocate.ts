@@ -16,13 +16,11 @@ const heapStatistics = globalThis.process?.getBuiltinModule?.('v8')?.getHeapStat
 const largeBytes = 64 * 1024
 /** May pile up without more ado. */
 const slackBytes = 8 * 1024 * 1024
-/** After so much garbage V8 has collected a few times: what is left is in use. */
-const enoughBytes = 64 * 1024 * 1024
 const bytesPerElement = 8
 
-/** The least that was outside of the heap since it was last known what is in use. */
-let leastBytes = Number.POSITIVE_INFINITY
-let garbageBytes = 0
+/** What was outside of the heap when it was last looked at, and what V8 left there when it last collected. */
+let lastBytes = Number.POSITIVE_INFINITY
+let leftBytes = 0
 /** The latest, so that the compiler cannot leave it out. */
 let garbage: readonly unknown[] = []
 void garbage
@@ -38,19 +36,13 @@ export const allocateSmall: (size: number) => Uint8Array = NodeBuffer
   ? (size) => NodeBuffer.allocUnsafe(size)
   : (size) => new Uint8Array(size)
 
-/** Makes as much garbage as is allocated, while more lies outside of the heap than is known to be in use. */
+/** Makes as much garbage as is allocated, once so much more lies outside of the heap than V8 last left there. */
 function collectSooner(size: number): void {
   if (heapStatistics === undefined) return
   const { external_memory: bytes } = heapStatistics()
-  if (bytes < leastBytes + slackBytes) {
-    leastBytes = Math.min(leastBytes, bytes)
-    garbageBytes = 0
-    return
-  }
+  if (bytes < lastBytes) leftBytes = bytes
+  lastBytes = bytes
+  if (bytes < leftBytes + slackBytes) return
   // In pieces: what is larger V8 keeps apart from young objects.
   for (let left = size; left >= largeBytes; left -= largeBytes) garbage = new Array(largeBytes / bytesPerElement)
-  garbageBytes += size
-  if (garbageBytes < enoughBytes) return
-  leastBytes = bytes
-  garbageBytes = 0
 }

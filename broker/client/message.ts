@@ -100,9 +100,10 @@ export class Message<T = unknown> {
 
   /** The bytes as they travelled: what was published if that was a `Uint8Array`, else msgpack. */
   get payload(): Uint8Array {
-    const { bytes } = this.#batch.header
+    const { isShared, header } = this.#batch
+    const { bytes } = header
     const view = slice(bytes, this.#end - readU32(bytes, this.#at), this.#end)
-    return this.#batch.isShared ? view.slice() : view
+    return isShared ? view.slice() : view
   }
 
   /** The value that was published; bytes stay bytes. Throws INVALID_DATA when the payload cannot be decoded. */

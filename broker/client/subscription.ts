@@ -206,6 +206,13 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
       this.#busy -= count
       if (this.#drained) this.#checkDrained()
     }
+    const begin = (): Promise<IteratorResult<V, undefined>> => {
+      if (steps > 0) stepDone(1)
+      if (isNew && this.#wasLeft) return Promise.reject(leftError())
+      isNew = false
+      const value = takeNow()
+      return value === undefined ? later() : Promise.resolve(give(value))
+    }
     const later = async (): Promise<IteratorResult<V, undefined>> => {
       while (await this.#more()) {
         const value = takeNow()
@@ -215,11 +222,9 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
     }
     return {
       next: () => {
-        if (steps > 0) stepDone(1)
-        if (isNew && this.#wasLeft) return Promise.reject(leftError())
-        isNew = false
-        const value = takeNow()
-        return value === undefined ? later() : Promise.resolve(give(value))
+        // From step to step, as nearly always, it stays as busy as it was.
+        const value = steps === 1 && !this.#drained ? takeNow() : undefined
+        return value === undefined ? begin() : Promise.resolve({ value, done: false })
       },
       return: async () => {
         stepDone(steps)
