@@ -106,7 +106,14 @@ export class Client implements PubSub {
     this.#feed = feed
     this.#maxMessageBytes = settings.maxMessageBytes
     const publishing = {
-      open: (observe: (brokers: number, error?: Error) => void) => link.lazyConsumer(settings.channel, { observe }),
+      open: (observe: (brokers: number, error?: Error) => void) =>
+        link.lazyConsumer(settings.channel, {
+          observe: (brokers, error) => {
+            observe(brokers, error)
+            // Nothing goes to one that comes while another is still leaving before it has been greeted.
+            if (brokers > 1) this.#control.anew()
+          },
+        }),
       refused: (refused: { topic: string; code: string; count: number; error: Error }) =>
         this.tell({ type: 'refused', ...refused }),
     }

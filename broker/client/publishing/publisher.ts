@@ -21,6 +21,7 @@ import { Departures } from './departures.ts'
 import { Packer, type Parcel } from './packer.ts'
 import { Receipt } from './receipt.ts'
 import { Refusals, type Refused } from './refusals.ts'
+import { Sent } from './sent.ts'
 
 /** Bytes that leave in one turn at most: a loop that publishes must not keep everything else from running. */
 const maxTurnBytes = 1024 * 1024
@@ -65,7 +66,9 @@ export class Publisher {
   #unblocked: Promise<void> = Promise.resolve()
   #isHeld: boolean
   #closed: Error | undefined
-  #stream = newStream()
+  #stream = new Sent()
+  /** Those of brokers that are leaving, though another has come: they still take what was sent. The oldest first. */
+  readonly #leaving: Sent[] = []
   /** Messages that may be lost, since the last flush. */
   #lost = 0
   /** Messages that were taken here and refused later, and why the latest one was, since the last flush. */
@@ -82,7 +85,6 @@ export class Publisher {
     this.#packer = new Packer(settings.producerId, settings.sender, settings.maxMessageBytes)
     this.#refusals = new Refusals(settings.clock, settings.refused)
     this.#dispatch = new Dispatch(settings.clock, () => this.#leave())
-    void handled(this.#stream.over.promise)
   }
 
   /** Bytes that wait for credit. */
@@ -124,7 +126,7 @@ export class Publisher {
 
   /** Whether everything that was published is certain. */
   get isCertain(): boolean {
-    return this.buffered === 0 && this.#stream.sent === this.#stream.certain
+    return this.buffered === 0 && this.#leaving.length === 0 && this.#stream.sent === this.#stream.certain
   }
 
   /** Sends what credit allows. */
@@ -191,7 +193,8 @@ export class Publisher {
 
   /** What the broker refused of what was sent. */
   refusedByBroker(refusal: Refusal): void {
-    this.#stream.told += refusal.count
+    const [stream = this.#stream] = this.#leaving
+    stream.told += refusal.count
     this.#reason = refusal
     this.#reasoned?.resolve()
   }
@@ -200,7 +203,7 @@ export class Publisher {
     if (this.#closed) return
     this.#closed = error
     this.#packer.clear()
-    this.#stream.over.reject(error)
+    for (const { over } of [...this.#leaving, this.#stream]) over.reject(error)
     this.#departures.fail(error)
   }
 
@@ -209,6 +212,7 @@ export class Publisher {
     const options = { timeoutMs, ordered: true, ...(signal && { signal }) }
     for (;;) {
       await this.sent()
+      await Promise.all(this.#leaving.map(({ over }) => over.promise))
       if (this.#closed) throw this.#closed
       const stream = this.#stream
       const { sent } = stream
@@ -242,15 +246,26 @@ export class Publisher {
   }
 
   #brokersAre(brokers: number, error: Error | undefined): void {
+    const before = this.#brokers
     this.#brokers = brokers
-    if (brokers > 0) return
-    const { sent, certain, refused, told, over } = this.#stream
+    if (brokers > before) {
+      if (before > 0) this.#leaving.push(this.#renewed())
+      return
+    }
+    const stream = this.#leaving.shift() ?? this.#renewed()
+    const { sent, certain, refused, told, over } = stream
     // A stream that ended in good order has brought everything; what of it was refused, no flush has counted.
     if (error) this.#lost += sent - certain
     else this.#refusedLater += Math.max(0, told - refused)
-    this.#stream = newStream()
-    void handled(this.#stream.over.promise)
+    stream.isOver = true
     over.resolve()
+  }
+
+  /** Begins to count anew, and returns what counted before. */
+  #renewed(): Sent {
+    const stream = this.#stream
+    this.#stream = new Sent()
+    return stream
   }
 
   #append(topic: string, data: unknown, options: PublishOptions | undefined): Receipt {
@@ -313,8 +328,8 @@ export class Publisher {
     }
     const posted = consumer.post(bytes, givenAway).then(
       () => {
-        if (stream === this.#stream) stream.sent += count
-        else this.#lost += count
+        if (stream.isOver) this.#lost += count
+        else stream.sent += count
         this.#hasLeft(parcel)
       },
       (error: Error) => {
@@ -372,11 +387,6 @@ export class Publisher {
     if (timeoutMs === undefined && signal === undefined) return handled(taken)
     return handled(bounded(taken, { timeoutMs, signal }, this.#settings.clock))
   }
-}
-
-/** Of one stream: messages sent, those that a flush has answered for, those refused by its answers, or told as refused. */
-function newStream() {
-  return { sent: 0, certain: 0, refused: 0, told: 0, over: deferred<void>() }
 }
 
 const unknownReason = { code: 'REMOTE', number: 3009, message: 'The broker refused messages and did not say why.' }
