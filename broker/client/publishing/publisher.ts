@@ -7,7 +7,7 @@
  */
 import { bounded } from '#base/bounded'
 import type { Clock } from '#base/clock'
-import { type Deferred, deferred, handled } from '#base/deferred'
+import { handled } from '#base/deferred'
 import { Dispatch } from '#base/dispatch'
 import { SignalboxError, socketError } from '#base/errors'
 import { type Consumer, maxFrameBytes } from '#socket/client'
@@ -22,6 +22,7 @@ import { Packer, type Parcel } from './packer.ts'
 import { Receipt } from './receipt.ts'
 import { Refusals, type Refused } from './refusals.ts'
 import { Sent } from './sent.ts'
+import { Shortfall } from './shortfall.ts'
 
 /** Bytes that leave in one turn at most: a loop that publishes must not keep everything else from running. */
 const maxTurnBytes = 1024 * 1024
@@ -29,8 +30,6 @@ const maxTurnBytes = 1024 * 1024
 const givenAway = Object.freeze({ transfer: true })
 /** Milliseconds that a control request waits at most for the end of a turn, a stream, a large message in fragments. */
 const patienceMs = Object.freeze({ turn: Number.POSITIVE_INFINITY, credit: 5_000, fragments: 250 })
-/** Milliseconds that a flush waits for the reason of a refusal: it comes on another stream, right after. */
-const reasonPatienceMs = 1_000
 /** What a publish that waits counts for at least: whoever waits for a small message takes more memory than the message. */
 const minWaitingBytes = 64
 
@@ -69,14 +68,9 @@ export class Publisher {
   #stream = new Sent()
   /** Those of brokers that are leaving, though another has come: they still take what was sent. The oldest first. */
   readonly #leaving: Sent[] = []
-  /** Messages that may be lost, since the last flush. */
-  #lost = 0
-  /** Messages that were taken here and refused later, and why the latest one was, since the last flush. */
-  #refusedLater = 0
-  #reason: Omit<Refusal, 'topic' | 'count'> | undefined
+  readonly #shortfall: Shortfall
   /** The refusal of all for which there is no room, until those who wait for promises go on. */
   #full: { readonly error: Error; readonly promise: Promise<never> } | undefined
-  #reasoned: Deferred<void> | undefined
 
   /** `isHeld`: nothing leaves before `release`. */
   constructor(settings: PublisherSettings, isHeld = false) {
@@ -84,6 +78,7 @@ export class Publisher {
     this.#isHeld = isHeld
     this.#packer = new Packer(settings.producerId, settings.sender, settings.maxMessageBytes)
     this.#refusals = new Refusals(settings.clock, settings.refused)
+    this.#shortfall = new Shortfall(settings.clock)
     this.#dispatch = new Dispatch(settings.clock, () => this.#leave())
   }
 
@@ -172,31 +167,18 @@ export class Publisher {
 
   /**
    * Resolves when a broker has taken all that was published so far. Rejects with why some of what had been taken here was
-   * refused since the last flush, or with LINK_LOST when some of it may be lost; then the count begins anew.
+   * refused since the last flush, or with LINK_LOST when some of it may be lost; then the count begins anew. Two at once
+   * tell the same.
    */
   async flush(limits: { timeoutMs: number; signal: AbortSignal | undefined }): Promise<void> {
-    await bounded(this.#answered(limits), limits, this.#settings.clock)
-    const [lost, refused] = [this.#lost, this.#refusedLater]
-    this.#lost = 0
-    this.#refusedLater = 0
-    if (refused > 0) {
-      await this.#waitForReason()
-      const { code, message, number } = this.#reason ?? unknownReason
-      this.#reason = undefined
-      throw new SignalboxError(code, message, { number, details: { refused, ...(lost > 0 && { lost }) } })
-    }
-    this.#reason = undefined
-    if (lost === 0) return
-    const what = `The broker was lost before it confirmed ${lost} messages, which may be lost.`
-    throw socketError('LINK_LOST', what, { details: { lost } })
+    await this.#shortfall.after(bounded(this.#answered(limits), limits, this.#settings.clock))
   }
 
   /** What the broker refused of what was sent. */
   refusedByBroker(refusal: Refusal): void {
     const [stream = this.#stream] = this.#leaving
     stream.told += refusal.count
-    this.#reason = refusal
-    this.#reasoned?.resolve()
+    this.#shortfall.because(refusal)
   }
 
   close(error: Error): void {
@@ -220,7 +202,7 @@ export class Publisher {
         const reply = await this.#opened.send(encodeRequest({ op: 'flush' }), options)
         if (stream !== this.#stream) continue
         const { refused } = decodeFlushReply(reply)
-        this.#refusedLater += Math.max(0, refused - stream.refused)
+        this.#shortfall.refused += Math.max(0, refused - stream.refused)
         stream.certain = Math.max(stream.certain, sent)
         stream.refused = Math.max(stream.refused, refused)
         return
@@ -230,14 +212,6 @@ export class Publisher {
         await stream.over.promise
       }
     }
-  }
-
-  /** The broker tells why on a stream of its own; one that tells nothing must not keep a flush for ever. */
-  async #waitForReason(): Promise<void> {
-    if (this.#reason) return
-    this.#reasoned ??= deferred()
-    await bounded(this.#reasoned.promise, { timeoutMs: reasonPatienceMs }, this.#settings.clock).catch(() => {})
-    this.#reasoned = undefined
   }
 
   get #opened(): Consumer {
@@ -255,8 +229,8 @@ export class Publisher {
     const stream = this.#leaving.shift() ?? this.#renewed()
     const { sent, certain, refused, told, over } = stream
     // A stream that ended in good order has brought everything; what of it was refused, no flush has counted.
-    if (error) this.#lost += sent - certain
-    else this.#refusedLater += Math.max(0, told - refused)
+    if (error) this.#shortfall.lost += sent - certain
+    else this.#shortfall.refused += Math.max(0, told - refused)
     stream.isOver = true
     over.resolve()
   }
@@ -328,12 +302,12 @@ export class Publisher {
     }
     const posted = consumer.post(bytes, givenAway).then(
       () => {
-        if (stream.isOver) this.#lost += count
+        if (stream.isOver) this.#shortfall.lost += count
         else stream.sent += count
         this.#hasLeft(parcel)
       },
       (error: Error) => {
-        if (isInterruption(error)) this.#lost += count
+        if (isInterruption(error)) this.#shortfall.lost += count
         else if (!this.#closed) this.#refuseLater(error, count)
         this.#hasLeft(parcel, error)
       },
@@ -348,8 +322,8 @@ export class Publisher {
   /** What was taken here cannot go. */
   #refuseLater(error: Error, count: number): void {
     this.#countRefused('', error, count)
-    this.#refusedLater += count
-    this.#reason = error instanceof SignalboxError ? error : unknownReason
+    this.#shortfall.refused += count
+    this.#shortfall.because(error instanceof SignalboxError ? error : undefined)
   }
 
   #leave(): boolean {
@@ -388,8 +362,6 @@ export class Publisher {
     return handled(bounded(taken, { timeoutMs, signal }, this.#settings.clock))
   }
 }
-
-const unknownReason = { code: 'REMOTE', number: 3009, message: 'The broker refused messages and did not say why.' }
 
 function abortedBy({ reason }: AbortSignal): Error {
   return socketError('ABORTED', undefined, { cause: reason })
