@@ -116,7 +116,8 @@ export class Publisher {
   #countRefused(topic: string, error: Error, count: number): void {
     this.refused += count
     const code = error instanceof SignalboxError ? error.code : 'INVALID_DATA'
-    this.#refusals.add(String(topic).slice(0, 300), code, error, count)
+    // What is no topic may be anything, also what has no text.
+    this.#refusals.add(typeof topic === 'string' ? topic.slice(0, 300) : typeof topic, code, error, count)
   }
 
   /** Whether everything that was published is certain. */
