@@ -106,7 +106,14 @@ export class Client implements PubSub {
     this.#feed = feed
     this.#maxMessageBytes = settings.maxMessageBytes
     const publishing = {
-      open: (observe: (brokers: number, error?: Error) => void) => link.lazyConsumer(settings.channel, { observe }),
+      open: (observe: (brokers: number, error?: Error) => void) =>
+        link.lazyConsumer(settings.channel, {
+          observe: (brokers, error) => {
+            observe(brokers, error)
+            // Nothing goes to one that comes while another is still leaving before it has been greeted.
+            if (brokers > 1) this.#control.anew()
+          },
+        }),
       refused: (refused: { topic: string; code: string; count: number; error: Error }) =>
         this.tell({ type: 'refused', ...refused }),
     }
@@ -181,8 +188,8 @@ export class Client implements PubSub {
   /**
    * Resolves when a broker has taken all that was published so far. Rejects with why it refused some of it since the
    * last flush (`details.refused` messages), with LINK_LOST when some of it may be lost with a broker that did not
-   * confirm it (`details.lost` messages at most), with TIMEOUT, ABORTED, CLOSED. While the broker is away, or closing, it waits
-   * for the next.
+   * confirm it (`details.lost` messages at most), with TIMEOUT, ABORTED, CLOSED. Two at once tell the same. While the broker
+   * is away, or closing, it waits for the next.
    */
   flush(options: WaitOptions = {}): Promise<void> {
     return traced(this.flush, () => this.#flush(options))

@@ -70,13 +70,18 @@ export class Control {
     if (this.#isMet) void this.#watch(this.#life)
   }
 
-  #brokersAre(brokers: number): void {
-    if (brokers > 0) return
+  /** The broker is gone, or another has taken its place: it is greeted. */
+  anew(): void {
     this.#life++
     const wasMet = this.#isMet
     this.#isMet = false
     if (wasMet) this.#events.lost()
     void this.#meet()
+  }
+
+  /** One that comes while another is still leaving takes its place. */
+  #brokersAre(brokers: number): void {
+    if (brokers !== 1) this.anew()
   }
 
   /** Asks, also while there is no broker: the request then waits for one. */

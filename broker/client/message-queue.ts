@@ -3,7 +3,8 @@
  *
  * Floor 8, pure. Batches as they came, with a cursor in the first. Under `block` their credit goes back as they are
  * read, so the stream's window bounds what is held. The other policies give credit back at once and hold `buffer`
- * messages; they act when `enforce` is called, once per turn, so a loop that keeps up loses nothing to a burst.
+ * messages; they act when `enforce` is called, once per turn, so a loop that keeps up loses nothing to a burst. What is
+ * left then has to wait, and is moved out of the buffer that it was received in: that may be thousands of times as large.
  */
 import { Fifo } from '#base/fifo'
 import { brokerError } from '../shared/errors.ts'
@@ -21,8 +22,8 @@ export class MessageQueue {
   readonly #batches = new Fifo<ReceivedBatch>()
   /** The batch being read. */
   #first: ReceivedBatch | undefined
-  /** Batches whose credit is given back at the next `enforce`. */
-  #unreleased: ReceivedBatch[] = []
+  /** Batches that came since the last `enforce`. Under the other policies the next gives their credit back. */
+  #recent: ReceivedBatch[] = []
 
   /** `lost` is told of every run of messages that was dropped, with the error if they were malformed. */
   constructor(buffer: number, overflow: Overflow, lost: (gap: TopicGap, error?: Error) => void) {
@@ -33,7 +34,7 @@ export class MessageQueue {
 
   push(batch: ReceivedBatch): void {
     this.length += batch.left
-    if (this.#overflow !== 'block') this.#unreleased.push(batch)
+    this.#recent.push(batch)
     if (this.#first) this.#batches.push(batch)
     else this.#first = batch
   }
@@ -64,7 +65,7 @@ export class MessageQueue {
     return messages
   }
 
-  /** Applies the overflow policy. Throws QUEUE_OVERFLOW when that is 'error'. */
+  /** Applies the overflow policy, and makes room for what waits. Throws QUEUE_OVERFLOW when that is 'error'. */
   enforce(): void {
     const excess = this.length - this.#buffer
     if (excess > 0 && this.#overflow === 'error') {
@@ -73,17 +74,20 @@ export class MessageQueue {
     }
     if (excess > 0 && this.#overflow === 'drop-oldest') this.#dropOldest(excess)
     if (excess > 0 && this.#overflow === 'drop-newest') this.#dropNewest(excess)
-    const unreleased = this.#unreleased
-    this.#unreleased = []
-    for (const batch of unreleased) batch.release()
+    const recent = this.#recent
+    this.#recent = []
+    for (const batch of recent) {
+      if (batch.left > 0) batch.compact()
+      if (this.#overflow !== 'block') batch.release()
+    }
   }
 
   /** Drops everything and gives its credit back. */
   clear(): void {
     const queued = [...(this.#first ? [this.#first] : []), ...this.#batches.clear()]
-    for (const batch of this.#overflow === 'block' ? queued : this.#unreleased) batch.release()
+    for (const batch of this.#overflow === 'block' ? queued : this.#recent) batch.release()
     this.#first = undefined
-    this.#unreleased = []
+    this.#recent = []
     this.length = 0
   }
 

@@ -16,6 +16,8 @@ export interface ReceivedParcel {
   /** Batches that the application is not done with. */
   batches: number
   release(): void
+  /** The bytes, moved out of the large buffer that they came in if they are little of it. */
+  compact(): Uint8Array
 }
 
 /** A batch on its way through a subscription's queue, with a cursor. */
@@ -45,6 +47,11 @@ export class ReceivedBatch implements MessageSource {
   release(): void {
     this.#parcel.batches--
     if (this.#parcel.batches === 0) this.#parcel.release()
+  }
+
+  /** It has to wait, and must not keep much more memory alive than it takes. */
+  compact(): void {
+    this.header.bytes = this.#parcel.compact()
   }
 
   /** Messages not yet taken. */

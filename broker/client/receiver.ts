@@ -89,8 +89,12 @@ export class Receiver {
   /** What the broker sent. */
   take(request: Request): undefined {
     request.hold()
-    if (this.#early) this.#early.push(request)
-    else this.#take(request)
+    if (this.#early === undefined) {
+      this.#take(request)
+      return
+    }
+    request.compact()
+    this.#early.push(request)
   }
 
   /** The broker is asked (again): what comes from now on waits for the answer. Returns where to go on, if it has begun. */
@@ -129,7 +133,7 @@ export class Receiver {
 
   #take(request: Request): void {
     const bytes = request.payload
-    const parcel: ReceivedParcel = { batches: 1, release: () => request.release() }
+    const parcel = parcelOf(request)
     try {
       if (bytes[0] === WireKind.BATCH) this.#takeParcel(bytes, parcel)
       else if (bytes[0] === WireKind.GAPS) this.#overrun(decodeGaps(bytes))
@@ -146,7 +150,7 @@ export class Receiver {
       for (let at = 0; at < bytes.length; ) at = this.#takeBatch(bytes, at, parcel)
     } finally {
       this.#events.arrived()
-      if (this.#settings.overflow !== 'block') this.#enforceLater()
+      this.#enforceLater()
     }
   }
 
@@ -207,5 +211,16 @@ export class Receiver {
     this.dropped += last - first + 1
     this.lastGap = gap
     this.#owner.tell({ type: 'gap', pattern: this.#settings.pattern, gap, ...defined({ error }) } as Status)
+  }
+}
+
+function parcelOf(request: Request): ReceivedParcel {
+  return {
+    batches: 1,
+    release: () => request.release(),
+    compact: () => {
+      request.compact()
+      return request.payload
+    },
   }
 }

@@ -277,7 +277,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
     this.#handlerErrors++
     const { pattern } = this
     const tell = (thrown: unknown): void => {
-      this.#owner.tell({ type: 'error', pattern, error: thrown instanceof Error ? thrown : new Error(String(thrown)) })
+      this.#owner.tell({ type: 'error', pattern, error: errorOf(thrown) })
     }
     let thrown = error
     try {
@@ -288,7 +288,8 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
     }
     if (onError === undefined && !this.#owner.isHeard && !this.#hasWarned) {
       this.#hasWarned = true
-      const what = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+      const { stack, message: text } = errorOf(thrown)
+      const what = thrown instanceof Error ? (stack ?? text) : text
       const advice = 'Give `run` an onError, or listen to client.status(); this is printed once.'
       globalThis.process?.emitWarning(`A handler of the subscription to '${pattern}' threw: ${what}\n${advice}`)
     }
@@ -334,6 +335,16 @@ function leftError(): Error {
     'CLOSED',
     'The subscription was closed when a loop over it was left. `take(n)` reads some messages and leaves it open.',
   )
+}
+
+/** What was thrown, which may be anything. */
+function errorOf(thrown: unknown): Error {
+  try {
+    return thrown instanceof Error ? thrown : new Error(String(thrown))
+  } catch {
+    // An object without a prototype has no text.
+    return new Error('What was thrown has no text.', { cause: thrown })
+  }
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

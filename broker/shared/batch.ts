@@ -99,8 +99,8 @@ function readU16(bytes: Uint8Array, at: number): number {
 
 /** The header of a batch, read and judged. */
 export class BatchHeader {
-  /** What the batch lies in, from `at` to `end`. */
-  readonly bytes: Uint8Array
+  /** What the batch lies in, from `at` to `end`. Whoever keeps it may put a copy in its place. */
+  bytes: Uint8Array
   readonly at: number
   readonly end: number
   readonly count: number

@@ -23,7 +23,10 @@ const judge = {
     ExtensionCodec.defaultCodec.decode(data, type, context),
 }
 
-const encoder = new Encoder({ ignoreUndefined: true, extensionCodec: judge })
+/** An encoder keeps the memory of the largest value that it has encoded; one that has more than that is replaced. */
+const largeBytes = 1024 * 1024
+const newEncoder = () => new Encoder({ ignoreUndefined: true, extensionCodec: judge })
+let encoder = newEncoder()
 const decoder = new Decoder()
 
 /**
@@ -32,16 +35,22 @@ const decoder = new Decoder()
  */
 export function encodeShared(value: unknown): Uint8Array {
   try {
-    return encoder.encodeSharedRef(value)
+    return encoded(value)
   } catch (cause) {
     if (cause !== notPlain) throw unfit(cause)
   }
   const plain = plainOf(value)
   try {
-    return encoder.encodeSharedRef(plain)
+    return encoded(plain)
   } catch (cause) {
     throw unfit(cause)
   }
+}
+
+function encoded(value: unknown): Uint8Array {
+  const bytes = encoder.encodeSharedRef(value)
+  if (bytes.length > largeBytes) encoder = newEncoder()
+  return bytes
 }
 
 function unfit(cause: unknown): Error {

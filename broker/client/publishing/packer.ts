@@ -55,7 +55,7 @@ export class Packer {
   #maxMessageBytes: number
   readonly #headings = new Map<string, Heading>()
   #parcelBytes = 0
-  #slab: Slab = { bytes: allocate(0), out: 0 }
+  #slab = noSlab()
   /** One that is free. */
   #spare: Slab | undefined
   #at = 0
@@ -133,6 +133,8 @@ export class Packer {
     this.#keep({ bytes, count: this.#parcelCount, isLast: true, tooLarge: 0, slab })
     this.#parcelCount = 0
     this.wrapped++
+    // That of a large message goes with it: it may be long before there is another message.
+    if (slab.bytes.length > slabBytes) this.#turnTo(noSlab())
   }
 
   /** The oldest parcel that was wrapped up. */
@@ -238,4 +240,8 @@ export class Packer {
     this.#parcelCount += this.#count
     this.#count = 0
   }
+}
+
+function noSlab(): Slab {
+  return { bytes: allocate(0), out: 0 }
 }

@@ -7,7 +7,7 @@
  */
 import { bounded } from '#base/bounded'
 import type { Clock } from '#base/clock'
-import { type Deferred, deferred, handled } from '#base/deferred'
+import { handled } from '#base/deferred'
 import { Dispatch } from '#base/dispatch'
 import { SignalboxError, socketError } from '#base/errors'
 import { type Consumer, maxFrameBytes } from '#socket/client'
@@ -21,6 +21,8 @@ import { Departures } from './departures.ts'
 import { Packer, type Parcel } from './packer.ts'
 import { Receipt } from './receipt.ts'
 import { Refusals, type Refused } from './refusals.ts'
+import { Sent } from './sent.ts'
+import { Shortfall } from './shortfall.ts'
 
 /** Bytes that leave in one turn at most: a loop that publishes must not keep everything else from running. */
 const maxTurnBytes = 1024 * 1024
@@ -28,8 +30,6 @@ const maxTurnBytes = 1024 * 1024
 const givenAway = Object.freeze({ transfer: true })
 /** Milliseconds that a control request waits at most for the end of a turn, a stream, a large message in fragments. */
 const patienceMs = Object.freeze({ turn: Number.POSITIVE_INFINITY, credit: 5_000, fragments: 250 })
-/** Milliseconds that a flush waits for the reason of a refusal: it comes on another stream, right after. */
-const reasonPatienceMs = 1_000
 /** What a publish that waits counts for at least: whoever waits for a small message takes more memory than the message. */
 const minWaitingBytes = 64
 
@@ -65,15 +65,12 @@ export class Publisher {
   #unblocked: Promise<void> = Promise.resolve()
   #isHeld: boolean
   #closed: Error | undefined
-  #stream = newStream()
-  /** Messages that may be lost, since the last flush. */
-  #lost = 0
-  /** Messages that were taken here and refused later, and why the latest one was, since the last flush. */
-  #refusedLater = 0
-  #reason: Omit<Refusal, 'topic' | 'count'> | undefined
+  #stream = new Sent()
+  /** Those of brokers that are leaving, though another has come: they still take what was sent. The oldest first. */
+  readonly #leaving: Sent[] = []
+  readonly #shortfall: Shortfall
   /** The refusal of all for which there is no room, until those who wait for promises go on. */
   #full: { readonly error: Error; readonly promise: Promise<never> } | undefined
-  #reasoned: Deferred<void> | undefined
 
   /** `isHeld`: nothing leaves before `release`. */
   constructor(settings: PublisherSettings, isHeld = false) {
@@ -81,8 +78,8 @@ export class Publisher {
     this.#isHeld = isHeld
     this.#packer = new Packer(settings.producerId, settings.sender, settings.maxMessageBytes)
     this.#refusals = new Refusals(settings.clock, settings.refused)
+    this.#shortfall = new Shortfall(settings.clock)
     this.#dispatch = new Dispatch(settings.clock, () => this.#leave())
-    void handled(this.#stream.over.promise)
   }
 
   /** Bytes that wait for credit. */
@@ -119,12 +116,13 @@ export class Publisher {
   #countRefused(topic: string, error: Error, count: number): void {
     this.refused += count
     const code = error instanceof SignalboxError ? error.code : 'INVALID_DATA'
-    this.#refusals.add(String(topic).slice(0, 300), code, error, count)
+    // What is no topic may be anything, also what has no text.
+    this.#refusals.add(typeof topic === 'string' ? topic.slice(0, 300) : typeof topic, code, error, count)
   }
 
   /** Whether everything that was published is certain. */
   get isCertain(): boolean {
-    return this.buffered === 0 && this.#stream.sent === this.#stream.certain
+    return this.buffered === 0 && this.#leaving.length === 0 && this.#stream.sent === this.#stream.certain
   }
 
   /** Sends what credit allows. */
@@ -170,37 +168,25 @@ export class Publisher {
 
   /**
    * Resolves when a broker has taken all that was published so far. Rejects with why some of what had been taken here was
-   * refused since the last flush, or with LINK_LOST when some of it may be lost; then the count begins anew.
+   * refused since the last flush, or with LINK_LOST when some of it may be lost; then the count begins anew. Two at once
+   * tell the same.
    */
   async flush(limits: { timeoutMs: number; signal: AbortSignal | undefined }): Promise<void> {
-    await bounded(this.#answered(limits), limits, this.#settings.clock)
-    const [lost, refused] = [this.#lost, this.#refusedLater]
-    this.#lost = 0
-    this.#refusedLater = 0
-    if (refused > 0) {
-      await this.#waitForReason()
-      const { code, message, number } = this.#reason ?? unknownReason
-      this.#reason = undefined
-      throw new SignalboxError(code, message, { number, details: { refused, ...(lost > 0 && { lost }) } })
-    }
-    this.#reason = undefined
-    if (lost === 0) return
-    const what = `The broker was lost before it confirmed ${lost} messages, which may be lost.`
-    throw socketError('LINK_LOST', what, { details: { lost } })
+    await this.#shortfall.after(bounded(this.#answered(limits), limits, this.#settings.clock))
   }
 
   /** What the broker refused of what was sent. */
   refusedByBroker(refusal: Refusal): void {
-    this.#stream.told += refusal.count
-    this.#reason = refusal
-    this.#reasoned?.resolve()
+    const [stream = this.#stream] = this.#leaving
+    stream.told += refusal.count
+    this.#shortfall.because(refusal)
   }
 
   close(error: Error): void {
     if (this.#closed) return
     this.#closed = error
     this.#packer.clear()
-    this.#stream.over.reject(error)
+    for (const { over } of [...this.#leaving, this.#stream]) over.reject(error)
     this.#departures.fail(error)
   }
 
@@ -209,6 +195,7 @@ export class Publisher {
     const options = { timeoutMs, ordered: true, ...(signal && { signal }) }
     for (;;) {
       await this.sent()
+      await Promise.all(this.#leaving.map(({ over }) => over.promise))
       if (this.#closed) throw this.#closed
       const stream = this.#stream
       const { sent } = stream
@@ -216,7 +203,7 @@ export class Publisher {
         const reply = await this.#opened.send(encodeRequest({ op: 'flush' }), options)
         if (stream !== this.#stream) continue
         const { refused } = decodeFlushReply(reply)
-        this.#refusedLater += Math.max(0, refused - stream.refused)
+        this.#shortfall.refused += Math.max(0, refused - stream.refused)
         stream.certain = Math.max(stream.certain, sent)
         stream.refused = Math.max(stream.refused, refused)
         return
@@ -228,29 +215,32 @@ export class Publisher {
     }
   }
 
-  /** The broker tells why on a stream of its own; one that tells nothing must not keep a flush for ever. */
-  async #waitForReason(): Promise<void> {
-    if (this.#reason) return
-    this.#reasoned ??= deferred()
-    await bounded(this.#reasoned.promise, { timeoutMs: reasonPatienceMs }, this.#settings.clock).catch(() => {})
-    this.#reasoned = undefined
-  }
-
   get #opened(): Consumer {
     this.#consumer ??= this.#settings.open((brokers, error) => this.#brokersAre(brokers, error))
     return this.#consumer
   }
 
   #brokersAre(brokers: number, error: Error | undefined): void {
+    const before = this.#brokers
     this.#brokers = brokers
-    if (brokers > 0) return
-    const { sent, certain, refused, told, over } = this.#stream
+    if (brokers > before) {
+      if (before > 0) this.#leaving.push(this.#renewed())
+      return
+    }
+    const stream = this.#leaving.shift() ?? this.#renewed()
+    const { sent, certain, refused, told, over } = stream
     // A stream that ended in good order has brought everything; what of it was refused, no flush has counted.
-    if (error) this.#lost += sent - certain
-    else this.#refusedLater += Math.max(0, told - refused)
-    this.#stream = newStream()
-    void handled(this.#stream.over.promise)
+    if (error) this.#shortfall.lost += sent - certain
+    else this.#shortfall.refused += Math.max(0, told - refused)
+    stream.isOver = true
     over.resolve()
+  }
+
+  /** Begins to count anew, and returns what counted before. */
+  #renewed(): Sent {
+    const stream = this.#stream
+    this.#stream = new Sent()
+    return stream
   }
 
   #append(topic: string, data: unknown, options: PublishOptions | undefined): Receipt {
@@ -313,12 +303,12 @@ export class Publisher {
     }
     const posted = consumer.post(bytes, givenAway).then(
       () => {
-        if (stream === this.#stream) stream.sent += count
-        else this.#lost += count
+        if (stream.isOver) this.#shortfall.lost += count
+        else stream.sent += count
         this.#hasLeft(parcel)
       },
       (error: Error) => {
-        if (isInterruption(error)) this.#lost += count
+        if (isInterruption(error)) this.#shortfall.lost += count
         else if (!this.#closed) this.#refuseLater(error, count)
         this.#hasLeft(parcel, error)
       },
@@ -333,8 +323,8 @@ export class Publisher {
   /** What was taken here cannot go. */
   #refuseLater(error: Error, count: number): void {
     this.#countRefused('', error, count)
-    this.#refusedLater += count
-    this.#reason = error instanceof SignalboxError ? error : unknownReason
+    this.#shortfall.refused += count
+    this.#shortfall.because(error instanceof SignalboxError ? error : undefined)
   }
 
   #leave(): boolean {
@@ -373,13 +363,6 @@ export class Publisher {
     return handled(bounded(taken, { timeoutMs, signal }, this.#settings.clock))
   }
 }
-
-/** Of one stream: messages sent, those that a flush has answered for, those refused by its answers, or told as refused. */
-function newStream() {
-  return { sent: 0, certain: 0, refused: 0, told: 0, over: deferred<void>() }
-}
-
-const unknownReason = { code: 'REMOTE', number: 3009, message: 'The broker refused messages and did not say why.' }
 
 function abortedBy({ reason }: AbortSignal): Error {
   return socketError('ABORTED', undefined, { cause: reason })

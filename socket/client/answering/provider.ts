@@ -222,9 +222,10 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   async drain(options: Pick<WaitOptions, 'timeoutMs'> = {}): Promise<void> {
     verify('drain', options, waitRules)
     if (!this.#isClosed && !this.#isIdle) {
+      // Before the channel is free: a Consumer must not take this one for the better choice when another comes.
+      for (const stream of this.#streams.keys()) stream.end()
       this.#session.remove(this)
       this.#drained ??= deferred()
-      for (const stream of this.#streams.keys()) stream.end()
       const stop = this.#session.settings.clock.after(options.timeoutMs ?? drainTimeoutMs, this.#drained.resolve, true)
       await this.#drained.promise
       stop()

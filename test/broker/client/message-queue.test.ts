@@ -28,7 +28,7 @@ const queueOf = (buffer: number, overflow: Overflow) =>
 
 function push(queue: MessageQueue, bytes: Uint8Array): void {
   const header = new BatchHeader(bytes)
-  const parcel = { batches: 0, release: () => void released.push(header.seq) }
+  const parcel = { batches: 0, release: () => void released.push(header.seq), compact: () => bytes.slice() }
   queue.push(new ReceivedBatch(header, header.topic, parcel))
 }
 

@@ -5,7 +5,9 @@ import { ReceivedBatch, type ReceivedParcel } from '../../../broker/client/recei
 import { BatchHeader, batchHeaderBytes } from '../../../broker/shared/batch.ts'
 import { type BatchContent, batchOf, numbered } from '../shared/batches.ts'
 
-function receivedOf(bytes: Uint8Array, parcel: ReceivedParcel = { batches: 0, release: () => {} }): ReceivedBatch {
+const parcelWith = (release: () => void) => ({ batches: 0, release, compact: () => new Uint8Array(0) })
+
+function receivedOf(bytes: Uint8Array, parcel: ReceivedParcel = parcelWith(() => {})): ReceivedBatch {
   const header = new BatchHeader(bytes)
   return new ReceivedBatch(header, header.topic, parcel)
 }
@@ -95,7 +97,7 @@ describe('a received batch', () => {
 
   it('gives the credit of its parcel back when the last batch of the parcel is done', () => {
     let released = 0
-    const parcel = { batches: 0, release: () => released++ }
+    const parcel = parcelWith(() => released++)
     const [one, two] = [receivedOf(numbered('a', 1, 1), parcel), receivedOf(numbered('b', 1, 1), parcel)]
     one.release()
     expect(released).toBe(0)

@@ -33,6 +33,26 @@ describe('a handler', () => {
     await running
   })
 
+  it('may throw what has no text, and a topic may be that: neither ends a loop or throws where a promise is expected', async () => {
+    await using stage = await scene()
+    const { broker, subscription } = stage
+    const nothing: unknown = Object.create(null)
+    const seen: number[] = []
+    const running = subscription.run(
+      ({ data }) => {
+        seen.push(data)
+        throw nothing
+      },
+      { onError: () => {} },
+    )
+    expect((await failure(broker.publish(nothing as string, 0))).code).toBe('INVALID_TOPIC')
+    for (const data of [1, 2]) await broker.publish('t', data)
+    await until('both have come', () => seen.length === 2)
+    await subscription.drain()
+    await running
+    expect(subscription.handlerErrors).toBe(2)
+  })
+
   it('may have an onError that rejects: that is told too, and does not end the process', async () => {
     await using stage = await scene()
     const { broker, subscription } = stage

@@ -31,7 +31,7 @@ const content = fc.record({
   time: count,
 })
 
-const nobody = { batches: 0, release: () => {} }
+const nobody = { batches: 0, release: () => {}, compact: () => new Uint8Array(0) }
 const received = (bytes: Uint8Array) => {
   const header = new BatchHeader(bytes)
   return new ReceivedBatch(header, header.topic, nobody)

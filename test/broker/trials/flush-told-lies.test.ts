@@ -63,6 +63,18 @@ describe('flush', () => {
     await client.flush()
   })
 
+  it('tells all who ask at once, and not only the first of them', async () => {
+    await using broker = await Broker.listen({ maxTopics: 1 })
+    await using client = await connect(broker.url)
+    await using held = await client.subscribe('a')
+    await client.publish('a', 1)
+    await client.publish('b', 2)
+    const answers = await Promise.all([client.flush(), client.flush(), client.flush()].map(failure))
+    for (const answer of answers) expect(answer).toMatchObject({ code: 'TOO_MANY_TOPICS', details: { refused: 1 } })
+    await client.flush()
+    expect(held.pending).toBe(1)
+  })
+
   it('of a client whose link was cut tells at most what was sent since the last one', async () => {
     const first = await Broker.listen()
     const port = Number(new URL(first.url).port)

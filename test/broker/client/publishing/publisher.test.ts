@@ -34,7 +34,7 @@ function batches(fake: FakeConsumer) {
     const found: { topic: string; messages: { id: string; data: unknown; sender: string }[] }[] = []
     for (let at = 0; at < bytes.length; ) {
       const header = new BatchHeader(bytes, at)
-      const batch = new ReceivedBatch(header, header.topic, { batches: 0, release: () => {} })
+      const batch = new ReceivedBatch(header, header.topic, { batches: 0, release: () => {}, compact: () => bytes })
       const messages = Array.from({ length: header.count }, () => batch.next())
       found.push({ topic: header.topic, messages: messages.map(({ id, data, sender }) => ({ id, data, sender })) })
       at = header.end

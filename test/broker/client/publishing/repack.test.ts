@@ -23,7 +23,7 @@ function unpacked(parcel: Uint8Array): string[] {
   const found: string[] = []
   for (let at = 0; at < parcel.length; ) {
     const header = new BatchHeader(parcel, at)
-    const batch = new ReceivedBatch(header, header.topic, { batches: 0, release: () => {} })
+    const batch = new ReceivedBatch(header, header.topic, { batches: 0, release: () => {}, compact: () => parcel })
     while (batch.left > 0) {
       const { topic, id, sender, payload } = batch.next()
       found.push(`${topic} ${id} ${sender} ${payload.length}`)

@@ -1,0 +1,24 @@
+/**
+ * What was sent on one stream to a broker, and what is known of it.
+ *
+ * Floor 5.
+ */
+import { deferred, handled } from '#base/deferred'
+
+export class Sent {
+  /** Messages. */
+  sent = 0
+  /** Those that a flush has answered for. */
+  certain = 0
+  /** Refused by the answers to flushes. */
+  refused = 0
+  /** Told as refused. */
+  told = 0
+  isOver = false
+  /** Settles when the stream is over; rejects when the client is. */
+  readonly over = deferred<void>()
+
+  constructor() {
+    void handled(this.over.promise)
+  }
+}
