@@ -37,9 +37,9 @@ export class Fifo<T> {
     else this.#items[--this.#head] = item
   }
 
-  /** Calls with every item, first to last. */
-  each(call: (item: T, index: number) => void): void {
-    for (let at = this.#head; at < this.#items.length; at++) call(this.#items[at] as T, at - this.#head)
+  /** Calls with every item, first to last, but for the first `skip`. */
+  each(call: (item: T, index: number) => void, skip = 0): void {
+    for (let at = this.#head + skip; at < this.#items.length; at++) call(this.#items[at] as T, at - this.#head)
   }
 
   /** Empties the list and returns what was in it. */

@@ -3,8 +3,7 @@
  *
  * Floor 8, pure. Batches as they came, with a cursor in the first. Under `block` their credit goes back as they are
  * read, so the stream's window bounds what is held. The other policies give credit back at once and hold `buffer`
- * messages; they act when `enforce` is called, once per turn, so a loop that keeps up loses nothing to a burst. What is
- * left then has to wait, and is moved out of the buffer that it was received in: that may be thousands of times as large.
+ * messages; they act when `enforce` is called, once per turn, so a loop that keeps up loses nothing to a burst.
  */
 import { Fifo } from '#base/fifo'
 import { brokerError } from '../shared/errors.ts'
@@ -22,8 +21,10 @@ export class MessageQueue {
   readonly #batches = new Fifo<ReceivedBatch>()
   /** The batch being read. */
   #first: ReceivedBatch | undefined
-  /** Batches that came since the last `enforce`. Under the other policies the next gives their credit back. */
-  #recent: ReceivedBatch[] = []
+  /** Batches whose credit is given back at the next `enforce`. */
+  #unreleased: ReceivedBatch[] = []
+  /** Batches that came since the last `compact`. */
+  #recent = 0
 
   /** `lost` is told of every run of messages that was dropped, with the error if they were malformed. */
   constructor(buffer: number, overflow: Overflow, lost: (gap: TopicGap, error?: Error) => void) {
@@ -34,7 +35,8 @@ export class MessageQueue {
 
   push(batch: ReceivedBatch): void {
     this.length += batch.left
-    this.#recent.push(batch)
+    this.#recent++
+    if (this.#overflow !== 'block') this.#unreleased.push(batch)
     if (this.#first) this.#batches.push(batch)
     else this.#first = batch
   }
@@ -65,7 +67,7 @@ export class MessageQueue {
     return messages
   }
 
-  /** Applies the overflow policy, and makes room for what waits. Throws QUEUE_OVERFLOW when that is 'error'. */
+  /** Applies the overflow policy. Throws QUEUE_OVERFLOW when that is 'error'. */
   enforce(): void {
     const excess = this.length - this.#buffer
     if (excess > 0 && this.#overflow === 'error') {
@@ -74,20 +76,26 @@ export class MessageQueue {
     }
     if (excess > 0 && this.#overflow === 'drop-oldest') this.#dropOldest(excess)
     if (excess > 0 && this.#overflow === 'drop-newest') this.#dropNewest(excess)
-    const recent = this.#recent
-    this.#recent = []
-    for (const batch of recent) {
-      if (batch.left > 0) batch.compact()
-      if (this.#overflow !== 'block') batch.release()
-    }
+    const unreleased = this.#unreleased
+    this.#unreleased = []
+    for (const batch of unreleased) batch.release()
+  }
+
+  /** What came since the last time and still waits is moved out of buffers that may be thousands of times as large. */
+  compact(): void {
+    const before = this.#batches.length - this.#recent
+    if (before < 0) this.#first?.compact()
+    this.#batches.each((batch) => batch.compact(), Math.max(0, before))
+    this.#recent = 0
   }
 
   /** Drops everything and gives its credit back. */
   clear(): void {
     const queued = [...(this.#first ? [this.#first] : []), ...this.#batches.clear()]
-    for (const batch of this.#overflow === 'block' ? queued : this.#recent) batch.release()
+    for (const batch of this.#overflow === 'block' ? queued : this.#unreleased) batch.release()
     this.#first = undefined
-    this.#recent = []
+    this.#unreleased = []
+    this.#recent = 0
     this.length = 0
   }
 

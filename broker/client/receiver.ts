@@ -42,6 +42,11 @@ export interface ReceiverEvents {
   overflowed(error: Error): void
 }
 
+/** Milliseconds after which what has come and was not read is compacted. */
+const compactMs = 100
+/** Of the buffer that it was received in, what waits may keep so many times its length. */
+const mostKept = 8
+
 export class Receiver {
   /** Messages that have arrived. */
   received = 0
@@ -62,6 +67,7 @@ export class Receiver {
   #early: Request[] | undefined
   #hasBegun = false
   #isEnforcing = false
+  #isCompacting = false
   #isOver = false
 
   constructor(settings: ReceiverSettings, owner: ReceiverOwner, events: ReceiverEvents) {
@@ -150,7 +156,8 @@ export class Receiver {
       for (let at = 0; at < bytes.length; ) at = this.#takeBatch(bytes, at, parcel)
     } finally {
       this.#events.arrived()
-      this.#enforceLater()
+      if (this.#settings.overflow !== 'block') this.#enforceLater()
+      this.#compactLater()
     }
   }
 
@@ -183,6 +190,16 @@ export class Receiver {
     this.#isEnforcing = true
     const { clock } = this.#owner
     clock.turn(() => clock.turn(() => this.#enforce()))
+  }
+
+  /** What flows is read before, and not worth a copy. */
+  #compactLater(): void {
+    if (this.#isCompacting) return
+    this.#isCompacting = true
+    this.#owner.clock.after(compactMs, () => {
+      this.#isCompacting = false
+      this.#queue.compact()
+    })
   }
 
   #enforce(): void {
@@ -219,7 +236,7 @@ function parcelOf(request: Request): ReceivedParcel {
     batches: 1,
     release: () => request.release(),
     compact: () => {
-      request.compact()
+      request.compact(mostKept)
       return request.payload
     },
   }

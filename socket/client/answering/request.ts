@@ -101,12 +101,13 @@ export class Request {
 
   /**
    * @internal It has to wait. Its memory is counted by its own length, so it must not keep all of the large buffer alive
-   * that it was received in, nor a piece of Node's pool, which is large from Node 24 on.
+   * that it was received in, nor a piece of Node's pool, which is large from Node 24 on. It may keep so many times its
+   * length.
    */
-  compact(): void {
+  compact(times = 2): void {
     const length = this.#end - this.#from
     const { byteLength } = this.#bytes.buffer
-    if (byteLength <= smallBytes || byteLength <= length * 2) return
+    if (byteLength <= smallBytes || byteLength <= length * times) return
     const own = allocate(length)
     copy(own, 0, this.#bytes, this.#from, this.#end)
     this.#bytes = own
