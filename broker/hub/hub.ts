@@ -131,9 +131,7 @@ export class Hub {
   async #close(): Promise<void> {
     this.#control.isClosing = true
     const { drainMs } = this.#settings
-    this.#stopSweeping()
-    this.#intake.pacer.close()
-    this.#refusals.close()
+    this.#rest()
     const late = deferred<void>()
     const stop = this.#clock.after(drainMs, late.resolve, true)
     await this.#provider?.drain({ timeoutMs: drainMs })
@@ -170,11 +168,18 @@ export class Hub {
 
   /** When another broker has taken the channel in an outage, this one is of no use any more. */
   async #lost(error: Error): Promise<void> {
-    this.#stopSweeping()
+    this.#rest()
     this.#subscriptions.close()
     await this.#link.close()
     await this.#engine.close()
     this.#ended.resolve(error)
+  }
+
+  /** Holds nobody up, keeps nobody waiting, and has no timer any more. */
+  #rest(): void {
+    this.#stopSweeping()
+    this.#intake.pacer.close()
+    this.#refusals.close()
   }
 
   #take(request: Request): Uint8Array | undefined | Promise<Uint8Array | undefined> {
