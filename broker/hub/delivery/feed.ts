@@ -83,6 +83,7 @@ export class Feed implements Holder {
   /** Nothing after this position is read. */
   #until = Number.POSITIVE_INFINITY
   #isOver = false
+  #isClosed = false
   #live: Deferred<void> | undefined
   readonly #isLive: () => void
   readonly #messageBytes: number
@@ -158,6 +159,8 @@ export class Feed implements Holder {
 
   /** Something was committed that matches. */
   offer(parcel: Parcel, isKept: boolean): void {
+    // The match that is being forwarded may still name it: nothing would give back what it held then.
+    if (this.#isClosed) return
     if (isKept) this.#skipped = parcel.position
     else this.#aside.add(parcel)
   }
@@ -206,6 +209,7 @@ export class Feed implements Holder {
 
   close(): void {
     this.#isOver = true
+    this.#isClosed = true
     this.#share.holders.delete(this)
     this.#aside.clear()
     this.#forgetGaps(this.#gaps)

@@ -30,7 +30,8 @@ export class States {
     }
     const revision = ++this.#revision
     if (value === null) records.delete(key)
-    else records.set(key, { key, value: value.slice(), revision })
+    // A Buffer's own `slice` would be a view of what its owner writes to again.
+    else records.set(key, { key, value: new Uint8Array(value), revision })
     return revision
   }
 }

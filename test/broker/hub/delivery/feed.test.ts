@@ -98,6 +98,17 @@ async function behind(stage: Stage, commits: readonly (readonly [string, number]
 }
 
 describe('a subscription that is catching up', () => {
+  it('takes nothing more once it has ended, also when a match that found it goes on', async () => {
+    const stage = new Stage()
+    await behind(stage, [['h', 3]])
+    await stage.begin()
+    stage.subscriber.close()
+    const { used } = stage.memory
+    const parcel = new Parcel(numbered('x', 1, 2), 2)
+    stage.subscriber.offer(parcel, false)
+    expect([stage.memory.used - used, stage.subscriber.held]).toEqual([0, 0])
+  })
+
   it('reads what is kept as its credit allows, and goes live', async () => {
     const stage = new Stage()
     await behind(stage, [

@@ -215,6 +215,14 @@ export function engineSuite({ name, make }: EngineMaker): void {
       expect(await engine.save('cursor', 'a', new Uint8Array([6]), 0)).toBeGreaterThan(second)
     })
 
+    it('keeps a record as it was given, also when whoever gave a Buffer writes to it again', async () => {
+      const value = Buffer.from([1, 2, 3])
+      await engine.save('cursor', 'a', value, 0)
+      value.fill(9)
+      const [record] = await engine.load('cursor', 'a')
+      expect([...(record?.value ?? [])]).toEqual([1, 2, 3])
+    })
+
     it('closes more than once', async () => {
       await engine.close()
       await engine.close()
