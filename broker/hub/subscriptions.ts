@@ -159,11 +159,12 @@ export class Subscriptions {
   }
 
   #granted({ limitMessages, limitBytes, maxMessageBytes }: SubscribeRequest) {
-    const { messages, bytes } = this.#around.settings.maxLimit
+    const { settings } = this.#around
     return {
-      messages: Math.min(limitMessages, messages),
-      bytes: Math.min(limitBytes, bytes),
-      messageBytes: maxMessageBytes,
+      messages: Math.min(limitMessages, settings.maxLimit.messages),
+      bytes: Math.min(limitBytes, settings.maxLimit.bytes),
+      // The broker's own link sends no more than it takes, and would drop the rest without a word.
+      messageBytes: Math.min(maxMessageBytes, settings.maxMessageBytes),
     }
   }
 
