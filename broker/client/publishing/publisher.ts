@@ -65,6 +65,8 @@ export class Publisher {
   #unblocked: Promise<void> = Promise.resolve()
   #isHeld: boolean
   #closed: Error | undefined
+  /** Its stream has ended by itself, and the client goes on. */
+  #isBroken = false
   #stream = new Sent()
   /** Those of brokers that are leaving, though another has come: they still take what was sent. The oldest first. */
   readonly #leaving: Sent[] = []
@@ -89,7 +91,8 @@ export class Publisher {
 
   /** See `Client.publish`. */
   publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<Receipt> {
-    if (this.#closed) return handled(Promise.reject(this.#closed))
+    if (this.#closed)
+      return this.#isBroken ? this.refuse(topic, this.#closed, 1) : handled(Promise.reject(this.#closed))
     if (options?.signal?.aborted) return handled(Promise.reject(abortedBy(options.signal)))
     let receipt: Receipt
     try {
@@ -342,8 +345,17 @@ export class Publisher {
         this.#block = undefined
         if (this.#closed === undefined) this.send()
       },
-      (error: Error) => this.close(error),
+      (error: Error) => this.#break(error),
     )
+  }
+
+  /** The server does not let it have a stream: what waits cannot leave, nor what is published from now on. */
+  #break(error: Error): void {
+    if (this.#closed) return
+    const { messages } = this.#packer
+    this.#isBroken = true
+    this.close(error)
+    if (messages > 0) this.#refuseLater(error, messages)
   }
 
   /** The end of this turn: a broker in the same process takes everything at once, and others want to run too. */
