@@ -23,6 +23,7 @@ import { Receipt } from './receipt.ts'
 import { Refusals, type Refused } from './refusals.ts'
 import { Sent } from './sent.ts'
 import { Shortfall } from './shortfall.ts'
+import type { ObserveBrokers } from './stream-order.ts'
 
 /** Bytes that leave in one turn at most: a loop that publishes must not keep everything else from running. */
 const maxTurnBytes = 1024 * 1024
@@ -39,8 +40,8 @@ export interface PublisherSettings {
   readonly maxBufferedBytes: number
   readonly maxMessageBytes: number
   readonly clock: Clock
-  /** Opens the stream that parcels leave on; told how many brokers there are, and what ended the one that left. */
-  open(observe: (brokers: number, error?: Error) => void): Consumer
+  /** Opens the stream that parcels leave on. */
+  open(observe: ObserveBrokers): Consumer
   /** Told of publishes that were refused here, once per turn. */
   refused(refused: Refused): void
 }
@@ -219,18 +220,19 @@ export class Publisher {
   }
 
   get #opened(): Consumer {
-    this.#consumer ??= this.#settings.open((brokers, error) => this.#brokersAre(brokers, error))
+    this.#consumer ??= this.#settings.open((...joined) => this.#brokersAre(...joined))
     return this.#consumer
   }
 
-  #brokersAre(brokers: number, error: Error | undefined): void {
+  #brokersAre(brokers: number, error?: Error, at = 0): void {
     const before = this.#brokers
     this.#brokers = brokers
     if (brokers > before) {
-      if (before > 0) this.#leaving.push(this.#renewed())
+      // The successor of one that is leaving may be gone already.
+      if (before > this.#leaving.length) this.#leaving.push(this.#renewed())
       return
     }
-    const stream = this.#leaving.shift() ?? this.#renewed()
+    const [stream = this.#renewed()] = this.#leaving.splice(at, 1)
     const { sent, certain, refused, told, over } = stream
     // A stream that ended in good order has brought everything; what of it was refused, no flush has counted.
     if (error) this.#shortfall.lost += sent - certain
