@@ -159,6 +159,8 @@ export class Feed implements Holder {
 
   /** Something was committed that matches. */
   offer(parcel: Parcel, isKept: boolean): void {
+    // Another that was offered the same may have ended it, for want of memory.
+    if (this.#isOver) return
     if (isKept) this.#skipped = parcel.position
     else this.#aside.add(parcel)
   }
