@@ -28,6 +28,7 @@ import {
 } from './options.ts'
 import { Publisher } from './publishing/publisher.ts'
 import type { Receipt } from './publishing/receipt.ts'
+import { type ObserveBrokers, openStream } from './publishing/stream-order.ts'
 import type { PubSub } from './pubsub.ts'
 import { type Ground, type Place, Restorer } from './restorer.ts'
 import type { Status, StatusFeed } from './status.ts'
@@ -106,13 +107,11 @@ export class Client implements PubSub {
     this.#feed = feed
     this.#maxMessageBytes = settings.maxMessageBytes
     const publishing = {
-      open: (observe: (brokers: number, error?: Error) => void) =>
-        link.lazyConsumer(settings.channel, {
-          observe: (brokers, error) => {
-            observe(brokers, error)
-            // Nothing goes to one that comes while another is still leaving before it has been greeted.
-            if (brokers > 1) this.#control.anew()
-          },
+      open: (observe: ObserveBrokers) =>
+        openStream(link, settings.channel, (brokers, ...left) => {
+          observe(brokers, ...left)
+          // Nothing goes to one that comes while another is still leaving before it has been greeted.
+          if (brokers > 1) this.#control.anew()
         }),
       refused: (refused: { topic: string; code: string; count: number; error: Error }) =>
         this.tell({ type: 'refused', ...refused }),

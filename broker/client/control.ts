@@ -114,8 +114,10 @@ export class Control {
       }
     } catch (error) {
       // The broker is gone, and the next one is asked; or it does not know the request, and tells nothing.
-      const again = life === this.#life && error instanceof SignalboxError && error.retryable
-      if (again) this.#settings.clock.after(againMs, () => void this.#watch(life))
+      const isSignalbox = error instanceof SignalboxError
+      // An answer that this side does not take, for its own limit, says nothing of the next.
+      const isPassing = isSignalbox && (error.retryable || error.code === 'MESSAGE_TOO_LARGE')
+      if (isPassing && life === this.#life) this.#settings.clock.after(againMs, () => void this.#watch(life))
     }
   }
 }

@@ -80,7 +80,7 @@ export class Hub {
     const { maxMessageBytes, topicIdleMs } = settings
     const epoch = 1 + Math.floor(clock.random() * 0xffff_fffe)
     const engine = new MemoryEngine(clock, memory)
-    const refusals = new Refusals(clock)
+    const refusals = new Refusals(clock, maxMessageBytes)
     const subscriptions = new Subscriptions({ link, settings, clock, engine, epoch }, new Holdings(memory))
     const { matcher } = subscriptions
     const topics = new Topics(settings, epoch, clock, (name) => matcher.matchUncached(name).length > 0)

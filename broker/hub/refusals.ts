@@ -31,6 +31,7 @@ interface CountedRefusal extends Refusal {
 
 export class Refusals {
   readonly #clock: Clock
+  readonly #maxAnswerBytes: number
   /** By link; the oldest first. */
   readonly #refusals = new Map<number, Map<string, CountedRefusal>>()
   readonly #watches = new Map<number, Watch[]>()
@@ -38,8 +39,10 @@ export class Refusals {
   #sweepAt = leastSwept
   #isScheduled = false
 
-  constructor(clock: Clock) {
+  /** `maxAnswerBytes`: the largest answer that the broker can give. */
+  constructor(clock: Clock, maxAnswerBytes: number) {
     this.#clock = clock
+    this.#maxAnswerBytes = maxAnswerBytes
   }
 
   add(linkId: number, topic: string, error: unknown, count: number): void {
@@ -96,12 +99,25 @@ export class Refusals {
     for (let watch = watches.shift(); watch; watch = watches.shift()) {
       this.#open--
       if (watches.length === 0) this.#watches.delete(linkId)
-      const entries = watch.request.isCancelled ? undefined : [...(this.#refusals.get(linkId)?.values() ?? [])]
-      if (entries) this.#refusals.delete(linkId)
-      watch.answer.resolve(encodeReply(entries ?? []))
-      if (entries) return true
+      const { isCancelled } = watch.request
+      watch.answer.resolve(isCancelled ? encodeReply([]) : this.#told(linkId))
+      if (!isCancelled) return true
     }
     return false
+  }
+
+  /** What that client is to be told, or as much of it as fits: the rest waits until it asks again. */
+  #told(linkId: number): Uint8Array {
+    const entries = this.#refusals.get(linkId) ?? new Map<string, CountedRefusal>()
+    let keys = [...entries.keys()]
+    let answer = encodeReply([...entries.values()])
+    while (answer.length > this.#maxAnswerBytes && keys.length > 1) {
+      keys = keys.slice(0, keys.length >> 1)
+      answer = encodeReply(keys.map((key) => entries.get(key)))
+    }
+    for (const key of keys) entries.delete(key)
+    if (entries.size === 0) this.#refusals.delete(linkId)
+    return answer
   }
 
   #sweep(): void {

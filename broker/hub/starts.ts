@@ -77,7 +77,7 @@ export function startOf(pattern: string, from: From, topics: Topics, position: n
   const wantedFrom: Start['wantedFrom'] = (topic, at) => {
     if (at > position) return 0
     if ('seq' in from) return from.seq
-    if ('last' in from) return firsts.get(topic.name) ?? 0
+    if ('last' in from) return firsts.get(topic.name) ?? firstOfLast(topic, from.last, position)
     return topic.epoch === from.after.epoch ? from.after.seq + 1 : 0
   }
   const [first] = firsts.values()
@@ -134,6 +134,11 @@ function wantedOf(topic: Topic, from: From, position: number): Wanted {
   const first = 'seq' in from ? from.seq : isThisLife ? from.after.seq + 1 : 1
   const gap = topic.missingFrom(first)
   return { gap, before: Math.min(seq, Math.max(before, first - 1)), isThere: isThisLife && first <= seq + 1 }
+}
+
+/** Of a topic that was not among those looked at. Where more has been published since, nobody knows, and all comes. */
+function firstOfLast({ seq, lastPosition }: TopicRef, last: number, position: number): number {
+  return lastPosition > position ? 0 : seq - last + 1
 }
 
 function never(): boolean {

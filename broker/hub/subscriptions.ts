@@ -94,7 +94,7 @@ export class Subscriptions {
     const fits = Math.floor((limit.messageBytes - answerBytes) / 2 / maxGapBytes)
     const told = Math.max(0, Math.min(maxReplyGaps, fits))
     const seen = start.seen.slice(0, Math.max(0, fits))
-    const position = first === undefined ? before : first - 1
+    const position = first === undefined ? before : Math.min(before, first - 1)
     const granted = { limitMessages: limit.messages, limitBytes: limit.bytes }
     // It rejects when the client is gone, or does not read.
     void handled(
@@ -159,11 +159,12 @@ export class Subscriptions {
   }
 
   #granted({ limitMessages, limitBytes, maxMessageBytes }: SubscribeRequest) {
-    const { messages, bytes } = this.#around.settings.maxLimit
+    const { settings } = this.#around
     return {
-      messages: Math.min(limitMessages, messages),
-      bytes: Math.min(limitBytes, bytes),
-      messageBytes: maxMessageBytes,
+      messages: Math.min(limitMessages, settings.maxLimit.messages),
+      bytes: Math.min(limitBytes, settings.maxLimit.bytes),
+      // The broker's own link sends no more than it takes, and would drop the rest without a word.
+      messageBytes: Math.min(maxMessageBytes, settings.maxMessageBytes),
     }
   }
 
@@ -172,7 +173,7 @@ export class Subscriptions {
     return resume ? resumeOf(pattern, resume, topics, epoch) : startOf(pattern, from, topics, engine.position)
   }
 
-  /** Resolves with the position of the first message that it will read, if there is any. */
+  /** Resolves with a position before which it will read nothing, if it reads at all. */
   async #begin(subscriber: Subscriber, feed: Feed | undefined): Promise<number | undefined> {
     try {
       const told = this.#interest(subscriber.pattern, 1)

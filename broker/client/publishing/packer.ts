@@ -79,6 +79,15 @@ export class Packer {
     return this.#parcelBytes + this.openBytes
   }
 
+  /** Messages in it that were not taken. */
+  get messages(): number {
+    let sum = this.#parcelCount + this.#count
+    this.parcels.each(({ count, tooLarge }) => {
+      sum += count + tooLarge
+    })
+    return sum
+  }
+
   /** Bytes of the parcel that is open. */
   get openBytes(): number {
     return this.#at - this.#parcelAt

@@ -23,6 +23,7 @@ import { Receipt } from './receipt.ts'
 import { Refusals, type Refused } from './refusals.ts'
 import { Sent } from './sent.ts'
 import { Shortfall } from './shortfall.ts'
+import type { ObserveBrokers } from './stream-order.ts'
 
 /** Bytes that leave in one turn at most: a loop that publishes must not keep everything else from running. */
 const maxTurnBytes = 1024 * 1024
@@ -39,8 +40,8 @@ export interface PublisherSettings {
   readonly maxBufferedBytes: number
   readonly maxMessageBytes: number
   readonly clock: Clock
-  /** Opens the stream that parcels leave on; told how many brokers there are, and what ended the one that left. */
-  open(observe: (brokers: number, error?: Error) => void): Consumer
+  /** Opens the stream that parcels leave on. */
+  open(observe: ObserveBrokers): Consumer
   /** Told of publishes that were refused here, once per turn. */
   refused(refused: Refused): void
 }
@@ -65,6 +66,8 @@ export class Publisher {
   #unblocked: Promise<void> = Promise.resolve()
   #isHeld: boolean
   #closed: Error | undefined
+  /** Its stream has ended by itself, and the client goes on. */
+  #isBroken = false
   #stream = new Sent()
   /** Those of brokers that are leaving, though another has come: they still take what was sent. The oldest first. */
   readonly #leaving: Sent[] = []
@@ -89,7 +92,8 @@ export class Publisher {
 
   /** See `Client.publish`. */
   publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<Receipt> {
-    if (this.#closed) return handled(Promise.reject(this.#closed))
+    if (this.#closed)
+      return this.#isBroken ? this.refuse(topic, this.#closed, 1) : handled(Promise.reject(this.#closed))
     if (options?.signal?.aborted) return handled(Promise.reject(abortedBy(options.signal)))
     let receipt: Receipt
     try {
@@ -216,18 +220,19 @@ export class Publisher {
   }
 
   get #opened(): Consumer {
-    this.#consumer ??= this.#settings.open((brokers, error) => this.#brokersAre(brokers, error))
+    this.#consumer ??= this.#settings.open((...joined) => this.#brokersAre(...joined))
     return this.#consumer
   }
 
-  #brokersAre(brokers: number, error: Error | undefined): void {
+  #brokersAre(brokers: number, error?: Error, at = 0): void {
     const before = this.#brokers
     this.#brokers = brokers
     if (brokers > before) {
-      if (before > 0) this.#leaving.push(this.#renewed())
+      // The successor of one that is leaving may be gone already.
+      if (before > this.#leaving.length) this.#leaving.push(this.#renewed())
       return
     }
-    const stream = this.#leaving.shift() ?? this.#renewed()
+    const [stream = this.#renewed()] = this.#leaving.splice(at, 1)
     const { sent, certain, refused, told, over } = stream
     // A stream that ended in good order has brought everything; what of it was refused, no flush has counted.
     if (error) this.#shortfall.lost += sent - certain
@@ -342,8 +347,17 @@ export class Publisher {
         this.#block = undefined
         if (this.#closed === undefined) this.send()
       },
-      (error: Error) => this.close(error),
+      (error: Error) => this.#break(error),
     )
+  }
+
+  /** The server does not let it have a stream: what waits cannot leave, nor what is published from now on. */
+  #break(error: Error): void {
+    if (this.#closed) return
+    const { messages } = this.#packer
+    this.#isBroken = true
+    this.close(error)
+    if (messages > 0) this.#refuseLater(error, messages)
   }
 
   /** The end of this turn: a broker in the same process takes everything at once, and others want to run too. */

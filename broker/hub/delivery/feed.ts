@@ -150,11 +150,12 @@ export class Feed implements Holder {
     return this.#aside.dropped
   }
 
-  /** Reads the first page. Resolves with the position of its first message, if it has any. */
-  async open(): Promise<number | undefined> {
+  /** Reads the first page. Resolves with the position of the first message that is wanted, or that may be. */
+  async open(): Promise<number> {
     await this.#read(this.#reading.place)
-    const first = this.#page[0]
-    return first && first.position + skipOf(first, this.#reading)
+    // Of a topic that does not have the sequence yet that was asked for, nothing is wanted, however far that is.
+    const first = this.#page.find((batch) => skipOf(batch, this.#reading) < batch.count)
+    return first ? first.position + skipOf(first, this.#reading) : this.#next
   }
 
   /** Something was committed that matches. */

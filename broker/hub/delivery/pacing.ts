@@ -31,6 +31,11 @@ export class Held {
     patience.hold(request.size, now)
   }
 
+  /** Whether its credit has gone back. */
+  get isOver(): boolean {
+    return this.#holders === 0
+  }
+
   add(): void {
     this.#holders++
   }
@@ -72,7 +77,8 @@ export class Pacer {
 
   /** Holds a publish back for a pressed outbox, if it may. `held`: what an earlier outbox made of it. */
   hold(outbox: Outbox, request: Request, patience: Patience, held: Held | undefined): Held | undefined {
-    if (this.#isClosed || (patience.share < 1 && this.#slow.has(outbox))) return held
+    // What held it may have ended while others were offered the same.
+    if (this.#isClosed || held?.isOver || (patience.share < 1 && this.#slow.has(outbox))) return held
     const now = this.#clock.monotonic()
     if (!patience.has(now)) return held
     let holder = this.#holders.get(outbox)

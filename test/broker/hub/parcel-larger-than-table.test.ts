@@ -46,7 +46,7 @@ class Stage {
       },
     })
     const { clock, engine, topics } = this
-    const refusals = new Refusals(clock)
+    const refusals = new Refusals(clock, 1_000_000)
     this.intake = new Intake({ clock, engine, topics, matcher, refusals, maxMessageBytes: 1e6 })
   }
 

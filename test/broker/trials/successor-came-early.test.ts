@@ -4,6 +4,7 @@
  */
 import { connect } from 'signalbox'
 import { describe, expect, it } from 'vitest'
+import { deferred } from '../../../base/deferred.ts'
 import { until } from '../../socket/tools/until.ts'
 import { failure, Told } from '../tools/reading.ts'
 import { hello, ScriptedBroker, subscribed } from '../tools/scripted-broker.ts'
@@ -49,5 +50,29 @@ describe('a broker that comes while another is still leaving', () => {
     await leaving
     expect(second.topics).toEqual(['t'])
     await client.flush()
+  })
+
+  it('may be lost before the other has left: what it had got is told by a flush, and not as if the other had', async () => {
+    const answering = deferred<void>()
+    const flush = () => answering.promise.then(() => ({ taken: 0, refused: 0 }))
+    await using first = await ScriptedBroker.listen({ flush })
+    await using client = await connect(first.url)
+    void client.publish('t', 0)
+    const flushing = failure(client.flush())
+    await until('it is asked', () => first.asked.includes('flush'))
+    const second = new ScriptedBroker(first.server, {})
+    const leaving = first.leave(true)
+    await second.appear()
+    for (let i = 1; i <= 3; i++) await client.publish('t', i)
+    await until('they have come', () => second.topics.length > 0)
+    await second.leave()
+    answering.resolve()
+    await leaving
+    await using third = new ScriptedBroker(first.server, {})
+    await third.appear()
+    expect(await flushing).toMatchObject({ code: 'LINK_LOST', details: { lost: 3 } })
+    await client.publish('t', 4)
+    await client.flush()
+    expect(third.topics).toEqual(['t'])
   })
 })

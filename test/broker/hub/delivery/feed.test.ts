@@ -138,6 +138,17 @@ describe('a subscription that is catching up', () => {
     expect([stage.told, stage.isLive]).toEqual([['h 1-3', 'h 4-4', 'x 1-2', 'h 5-5', 'x 3-3'], true])
   })
 
+  it('holds nothing more once it has ended, also of what it is just being offered', async () => {
+    const stage = new Stage()
+    await behind(stage, [['h', 3]])
+    await stage.begin()
+    stage.commit('x', 1)
+    stage.subscriber.close()
+    const { used } = stage.memory
+    stage.commit('x', 1)
+    expect([stage.memory.used, stage.subscriber.held]).toEqual([used, 0])
+  })
+
   it('is told what went from the log before it was read, and nothing that it has read', async () => {
     const stage = new Stage(4)
     await behind(stage, [

@@ -62,6 +62,16 @@ function hold(outbox: Outbox, held?: Held, of = patience) {
 }
 
 describe('a publish into a pressed outbox', () => {
+  it('is released once, though one of two outboxes goes before the other has it', async () => {
+    const [one, other] = [pressed(), pressed()]
+    const { request, held } = hold(one.outbox)
+    one.outbox.close()
+    expect(request.releases).toBe(1)
+    pacer.hold(other.outbox, request as unknown as Request, patience, held)
+    other.outbox.close()
+    expect(request.releases).toBe(1)
+  })
+
   it('is held until the outbox is relieved', async () => {
     const { outbox, read } = pressed()
     const { request } = hold(outbox)
