@@ -68,10 +68,11 @@ export class Assembly {
 /**
  * A message larger than the window could never arrive if all its credit were held until it is read. What exceeds half
  * the window is given back as it comes: half, because credit is granted in steps of half a window, and less would
- * leave a message stuck a few bytes before its end. A stream so holds a window and at most two messages unread.
+ * leave a message stuck a few bytes before its end. A stream so holds a window and at most two messages unread. In whole
+ * bytes, for a window may be odd: half a byte cannot be granted, and each message would cost the sender one.
  */
 export function beginAssembly(id: number, total: number, maxMessageBytes: number, windowBytes: number): Assembly {
-  const assembly = new Assembly(id, total, Math.max(0, wholeCostOf(total) - windowBytes / 2))
+  const assembly = new Assembly(id, total, Math.max(0, wholeCostOf(total) - Math.floor(windowBytes / 2)))
   if (total > maxMessageBytes) assembly.refuse(tooLarge(total, maxMessageBytes))
   return assembly
 }
