@@ -51,6 +51,13 @@ export function copy(target: Uint8Array, at: number, source: Uint8Array, start: 
 
 const shortBytes = 32
 
+/** `bytes[start, end)` once more, with memory of its own. (A Buffer's own `slice` is a view.) */
+export function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const own = allocate(end - start)
+  copy(own, 0, bytes, start, end)
+  return own
+}
+
 export function readU32(bytes: Uint8Array, at: number): number {
   return (
     ((bytes[at] as number) |

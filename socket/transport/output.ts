@@ -9,7 +9,7 @@
  * read, nothing is referenced that lies in much more memory than it takes: what waits is counted by its own length.
  */
 import { allocate, allocateSmall } from '#base/allocate'
-import { copy } from '#base/bytes'
+import { copy, copyOf } from '#base/bytes'
 import { headerBytes, writeHeader } from '../wire/frame.ts'
 
 /** Twice what is sent at a time, so that one piece is enough for it, and for two of the largest frames. */
@@ -122,11 +122,7 @@ export class Output {
     const length = end - start
     if (this.#bytes <= this.#referredBytes || length >= bytes.buffer.byteLength * worthHolding) {
       this.#pieces.push(bytes.subarray(start, end))
-      return
-    }
-    const own = allocate(length)
-    copy(own, 0, bytes, start, end)
-    this.#pieces.push(own)
+    } else this.#pieces.push(copyOf(bytes, start, end))
   }
 
   #room(size: number): Uint8Array {

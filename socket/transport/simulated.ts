@@ -5,7 +5,7 @@
  * Floor 3. What is sent becomes bytes and is decoded again, so that frames arrive in pieces as they do from a socket.
  */
 import { allocate } from '#base/allocate'
-import { copy, join } from '#base/bytes'
+import { copy, copyOf, join } from '#base/bytes'
 import { type Cancel, type Clock, systemClock } from '#base/clock'
 import { Fifo } from '#base/fifo'
 import { isClock, type OwnClock, wholeClock } from '#base/own-clock'
@@ -208,9 +208,7 @@ class SimulatedPort implements Port {
   }
 
   relay(bytes: Uint8Array, start: number, end: number): void {
-    const frame = allocate(end - start)
-    copy(frame, 0, bytes, start, end)
-    this.#gather(frame)
+    this.#gather(copyOf(bytes, start, end))
   }
 
   close(): void {

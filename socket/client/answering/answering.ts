@@ -5,8 +5,7 @@
  * the stream is over nothing that was taken from it waits any more.
  */
 
-import { allocate } from '#base/allocate'
-import { copy } from '#base/bytes'
+import { copyOf } from '#base/bytes'
 import { handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
 import type { MemoryBudget } from '#base/memory-budget'
@@ -106,7 +105,7 @@ export class Answering implements Answerer, ReplyOwner {
       this.finishIfDone()
       return undefined
     }
-    const own = ownership === 'returned' ? copied(bytes) : bytes
+    const own = ownership === 'returned' ? copyOf(bytes, 0, bytes.length) : bytes
     return this.#sendLater(new Reply(id, flags, own, ownership !== 'lent', this))
   }
 
@@ -176,10 +175,4 @@ export class Answering implements Answerer, ReplyOwner {
     const what = `The answer has ${payload.length} bytes; the limit is ${limit}.`
     return socketError('MESSAGE_TOO_LARGE', what, { details })
   }
-}
-
-function copied(bytes: Uint8Array): Uint8Array {
-  const own = allocate(bytes.length)
-  copy(own, 0, bytes, 0, bytes.length)
-  return own
 }

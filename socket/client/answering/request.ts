@@ -4,8 +4,7 @@
  * Floor 3. Its credit goes back to the Consumer once, when the application is done with it: when the handler of `serve`
  * has settled, when the next one is asked for or the loop ends, or when `release()` is called after `hold()`.
  */
-import { allocate } from '#base/allocate'
-import { copy, slice } from '#base/bytes'
+import { copyOf, slice } from '#base/bytes'
 import { socketError } from '#base/errors'
 import { verify } from '#base/verify'
 import { respondRules, type TransferOptions } from '../../options.ts'
@@ -108,9 +107,7 @@ export class Request {
     const length = this.#end - this.#from
     const { byteLength } = this.#bytes.buffer
     if (byteLength <= smallBytes || byteLength <= length * times) return
-    const own = allocate(length)
-    copy(own, 0, this.#bytes, this.#from, this.#end)
-    this.#bytes = own
+    this.#bytes = copyOf(this.#bytes, this.#from, this.#end)
     this.#start -= this.#from
     this.#end = length
     this.#from = 0
