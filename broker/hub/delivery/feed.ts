@@ -83,7 +83,6 @@ export class Feed implements Holder {
   /** Nothing after this position is read. */
   #until = Number.POSITIVE_INFINITY
   #isOver = false
-  #isClosed = false
   #live: Deferred<void> | undefined
   readonly #isLive: () => void
   readonly #messageBytes: number
@@ -161,7 +160,7 @@ export class Feed implements Holder {
   /** Something was committed that matches. */
   offer(parcel: Parcel, isKept: boolean): void {
     // The match that is being forwarded may still name it: nothing would give back what it held then.
-    if (this.#isClosed) return
+    if (this.#isOver) return
     if (isKept) this.#skipped = parcel.position
     else this.#aside.add(parcel)
   }
@@ -210,7 +209,6 @@ export class Feed implements Holder {
 
   close(): void {
     this.#isOver = true
-    this.#isClosed = true
     this.#share.holders.delete(this)
     this.#aside.clear()
     this.#forgetGaps(this.#gaps)
