@@ -61,7 +61,9 @@ export function decodeHello(bytes: Uint8Array, start: number, end: number): Hell
   if (word !== magic) throw socketError('BAD_FRAME', 'The peer does not speak Signalbox.')
   if (theirs !== version) {
     const details = { version, actual: theirs }
-    throw socketError('VERSION_MISMATCH', `The peer speaks version ${theirs}, this server ${version}.`, { details })
+    // It may be anything, also an object that has no text.
+    const what = `The peer speaks version ${JSON.stringify(theirs)}, this server ${version}.`
+    throw socketError('VERSION_MISMATCH', what, { details })
   }
   if (!isText(name, 200) || !isText(session, 100) || session.length < 16) throw malformed('HELLO')
   return { name, auth, session, features: agreed('HELLO', lists) }

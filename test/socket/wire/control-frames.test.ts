@@ -129,6 +129,12 @@ describe('the handshake', () => {
     }
   })
 
+  it('says that a version is another, also one that has no text', () => {
+    for (const version of [{ toString: null }, { toString: 1, valueOf: 1 }, [{ toString: null }], null]) {
+      expect(codeOf(decodeHello, { ...hello, version })).toBe('VERSION_MISMATCH')
+    }
+  })
+
   it('answers any bytes and any JSON with BAD_FRAME or VERSION_MISMATCH, never with an accident', () => {
     const any = fc.oneof(
       fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes)),
