@@ -24,14 +24,26 @@ import { noFeatures } from '../wire/features.ts'
 import { firstStreamKind, headerBytes, Kind, maxFrameBytes } from '../wire/frame.ts'
 import { type Identity, type LinkInfo, noIdentity } from '../wire/peer.ts'
 import type { Line, Side, SwitchEnd } from './lines.ts'
+import { parsedBytes, type Question, type Questions } from './questions.ts'
 import type { Switchboard } from './switchboard.ts'
 import type { Waiting } from './waiting.ts'
+
+/** What is kept while a hook is asked about a connection, or about one of its ends, beside what it is asked with. */
+const linkQuestionBytes = 4 * 1024
+const endQuestionBytes = 1_000
+/** Who comes with more, or asks about more ends at a time, asks much. */
+const muchBytes = 16 * 1024
+const manyEnds = 256
 
 /** What a connection needs of its server. */
 export interface ConnectionHost {
   readonly settings: ServerSettings
   readonly switchboard: Switchboard
   readonly heartbeat: Heartbeat
+  /** Asked of `authenticate`. */
+  readonly linkQuestions: Questions
+  /** Asked of `authorise`. */
+  readonly endQuestions: Questions
   readonly isClosing: boolean
   /** It has said HELLO, and is being judged. */
   greeted(connection: ServerConnection): void
@@ -174,15 +186,26 @@ export class ServerConnection implements Line, PortOwner, Watched {
     this.#host.greeted(this)
     const { authenticate } = this.#host.settings
     if (this.#given !== undefined || authenticate === undefined) this.#welcome(this.#given ?? noIdentity)
-    else void this.#authenticate(authenticate, auth)
+    else {
+      const weight = parsedBytes(bytes, start, end)
+      const question = this.#host.linkQuestions.ask(linkQuestionBytes + weight, weight > muchBytes)
+      if (question === undefined) this.end(socketError('TOO_MANY_LINKS'))
+      else void this.#authenticate(authenticate, auth, question)
+    }
   }
 
   /** The credentials are forgotten with this call. */
-  async #authenticate(authenticate: NonNullable<ServerSettings['authenticate']>, auth: unknown): Promise<void> {
+  async #authenticate(
+    authenticate: NonNullable<ServerSettings['authenticate']>,
+    auth: unknown,
+    question: Question,
+  ): Promise<void> {
     try {
       this.#welcome(plainIdentity(await authenticate({ ...this.info, auth })))
     } catch (cause) {
       this.end(socketError(isRetryable(cause) ? 'AUTH_UNAVAILABLE' : 'UNAUTHENTICATED', undefined, { cause }))
+    } finally {
+      question.answered()
     }
   }
 
@@ -220,13 +243,23 @@ export class ServerConnection implements Line, PortOwner, Watched {
     } else if (authorise === undefined || this.isTrusted) {
       this.#opened(number, open)
     } else {
+      const question = this.#host.endQuestions.ask(endQuestionBytes, this.#asked >= manyEnds)
+      if (question === undefined) {
+        this.#refuse(number, open, 'MEMORY_FULL')
+        return
+      }
       this.#opening ??= new Set()
       this.#opening.add(number)
-      void this.#authorise(number, open, authorise)
+      void this.#authorise(number, open, authorise, question)
     }
   }
 
-  async #authorise(number: number, open: Open, authorise: NonNullable<ServerSettings['authorise']>): Promise<void> {
+  async #authorise(
+    number: number,
+    open: Open,
+    authorise: NonNullable<ServerSettings['authorise']>,
+    question: Question,
+  ): Promise<void> {
     let refusal: SocketErrorCode | undefined
     this.#asked++
     try {
@@ -236,6 +269,7 @@ export class ServerConnection implements Line, PortOwner, Watched {
       refusal = 'AUTH_UNAVAILABLE'
     }
     this.#asked--
+    question.answered()
     // Shut, or the link lost, while the hook was thinking.
     if (!this.#opening?.delete(number)) return
     if (refusal) this.#refuse(number, open, refusal)

@@ -26,6 +26,7 @@ import { joinedPorts } from '../transport/in-process.ts'
 import { listenOf } from '../transport/node/listen.ts'
 import type { Listener, Port } from '../transport/port.ts'
 import { plainIdentity } from '../wire/control-frames.ts'
+import { Questions } from './questions.ts'
 import { Roster } from './roster.ts'
 import { ServerConnection } from './server-connection.ts'
 import { Switchboard } from './switchboard.ts'
@@ -60,6 +61,8 @@ export class Server implements AsyncDisposable {
   /** @internal */ readonly settings: ServerSettings
   /** @internal */ readonly switchboard: Switchboard
   /** @internal */ readonly heartbeat: Heartbeat
+  /** @internal */ readonly linkQuestions: Questions
+  /** @internal */ readonly endQuestions: Questions
   /** @internal */ isClosing = false
   /** @internal What the server and its in-process links hold for others. */
   readonly memory: MemoryBudget
@@ -78,6 +81,9 @@ export class Server implements AsyncDisposable {
     this.memory = new MemoryBudget(settings.maxMemoryBytes)
     this.switchboard = new Switchboard(settings.maxLinkBufferBytes, this.memory)
     this.heartbeat = new Heartbeat(settings.heartbeatMs, settings.clock)
+    const { clock, handshakeTimeoutMs, maxMemoryBytes } = settings
+    this.linkQuestions = new Questions(maxMemoryBytes / 4, clock, handshakeTimeoutMs)
+    this.endQuestions = new Questions(maxMemoryBytes / 4, clock, handshakeTimeoutMs)
     this.#roster = new Roster(settings.maxLinks, settings.maxHandshakes)
   }
 
