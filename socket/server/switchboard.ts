@@ -104,7 +104,7 @@ export class Switchboard implements Joints {
     for (const other of [...others]) {
       if (isFull(other)) {
         if (role === 'provider') this.#evict(other)
-      } else if (!isBarred(other.line, line) && !isBarred(line, other.line)) this.#join(end, other)
+      } else if (mayJoin(line, other.line)) this.#join(end, other)
     }
     line.tell(Kind.OPENED, number, 0, none)
     return undefined
@@ -138,7 +138,7 @@ export class Switchboard implements Joints {
       const others = (end.open.role === 'provider' ? channel?.consumers : channel?.providers) ?? []
       for (const other of others) {
         const isWanted = linkIds.has(other.line.info.linkId) && joined.get(end)?.has(other) !== true
-        if (isWanted && !isFull(end) && !isFull(other) && !isBarred(other.line, line)) this.#join(end, other)
+        if (isWanted && !isFull(end) && !isFull(other) && mayJoin(line, other.line)) this.#join(end, other)
       }
     }
   }
@@ -227,7 +227,11 @@ function isFull({ line }: SwitchEnd): boolean {
   return line.sides.size >= line.maxStreams
 }
 
-/** Whether one link has flooded the other, which has not read all of it yet. */
+/** Neither has flooded the other, which has not read all of it yet: then that one joins them, once it has. */
+function mayJoin(one: Line, two: Line): boolean {
+  return !isBarred(one, two) && !isBarred(two, one)
+}
+
 function isBarred(line: Line, by: Line): boolean {
   return by.waiting?.barred.has(line.info.linkId) === true
 }
