@@ -107,11 +107,13 @@ export function decodeOpen(bytes: Uint8Array, start: number, end: number): Open 
  */
 export function plainIdentity(given: unknown): Identity {
   const text = JSON.stringify(given) as string | undefined
-  if (!isObject.test(given) || text === undefined) throw invalid('authenticate', 'identity', 'an object', given)
-  if (text.length > maxIdentityChars) {
+  // What JSON makes of it counts: of a Date, and of all that has a `toJSON`, that may be no object.
+  const kept: unknown = text === undefined ? undefined : JSON.parse(text)
+  if (!isObject.test(given) || !isObject.test(kept)) throw invalid('authenticate', 'identity', 'an object', given)
+  if ((text as string).length > maxIdentityChars) {
     throw invalid('authenticate', 'identity', `at most ${maxIdentityChars} characters of JSON`, given)
   }
-  return JSON.parse(text) as Identity
+  return kept as Identity
 }
 
 /** Without the address where it is not to be told. */

@@ -106,7 +106,8 @@ describe('authenticate', () => {
   it('lets nobody in by an answer that is no identity, or one that could not be passed on', async () => {
     const circular: Record<string, unknown> = {}
     circular['self'] = circular
-    for (const wrong of [undefined, null, 'ann', 7, true, ['ann'], circular, { id: 1n }, { big: 'x'.repeat(9_000) }]) {
+    const [big, text] = [{ big: 'x'.repeat(9_000) }, new Date()]
+    for (const wrong of [undefined, null, 'ann', 7, true, ['ann'], circular, { id: 1n }, big, text]) {
       await using house = await House.open('tcp', { authenticate: () => wrong as never })
       expect((await failure(house.link())).code).toBe('UNAUTHENTICATED')
     }
