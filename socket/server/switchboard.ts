@@ -89,10 +89,13 @@ export class Switchboard implements Joints {
       const [first] = channel.providers
       if (first && !(shared && first.open.shared)) return 'CHANNEL_CONFLICT'
     }
-    if (role === 'provider') this.#makeRoom(channel, line.maxStreams - line.sides.size)
     const others = role === 'provider' ? channel.consumers : channel.providers
     if (!line.isTrusted && this.#isCrowded) return 'MEMORY_FULL'
-    if (line.sides.size + others.length > line.maxStreams) return 'TOO_MANY_CHANNELS'
+    const surplus = line.sides.size + others.length - line.maxStreams
+    const crowd = role === 'provider' && channel.providers.length === 0 ? crowdOf(channel.consumers, surplus) : []
+    // Nobody is closed for a Provider that is refused all the same.
+    if (surplus > crowd.length) return 'TOO_MANY_CHANNELS'
+    for (const other of crowd) this.#evict(other)
     if (role === 'consumer' && others.length > 0 && others.every(isFull)) return 'TOO_MANY_CHANNELS'
     const end: SwitchEnd = { line, number, open: this.#known(open, channel), at: 0 }
     this.#channels.set(channelId, channel)
@@ -176,29 +179,6 @@ export class Switchboard implements Joints {
     attach(near, far.line)
   }
 
-  /**
-   * More Consumers wait than the first Provider can have streams: links that have more than twice as many of them as the
-   * others have on average must close some. Else one link could keep every Provider off a channel. [SOCK 4.3]
-   */
-  #makeRoom({ consumers, providers }: Channel, room: number): void {
-    let surplus = consumers.length - room
-    if (surplus <= 0 || room < 1 || providers.length > 0) return
-    const byLine = new Map<Line, SwitchEnd[]>()
-    for (const end of consumers) {
-      const ends = byLine.get(end.line)
-      if (ends === undefined) byLine.set(end.line, [end])
-      else ends.push(end)
-    }
-    let [links, rest] = [byLine.size, consumers.length]
-    for (const crowd of [...byLine.values()].sort((one, two) => two.length - one.length)) {
-      links--
-      rest -= crowd.length
-      if (surplus <= 0 || (links > 0 && crowd.length * links <= rest * 2)) return
-      for (const end of crowd.slice(-surplus)) this.#evict(end)
-      surplus -= crowd.length
-    }
-  }
-
   /** Its link has as many streams as it may. */
   #evict(end: SwitchEnd): void {
     const code = 'TOO_MANY_CHANNELS'
@@ -225,6 +205,30 @@ export class Switchboard implements Joints {
 
 function isFull({ line }: SwitchEnd): boolean {
   return line.sides.size >= line.maxStreams
+}
+
+/**
+ * More Consumers wait than the first Provider can have streams, by `surplus`: of links that have more than twice as many
+ * of them as the others have on average some must close. Else one link could keep every Provider off a channel. Gives
+ * those, and fewer than `surplus` where that does not make room. [SOCK 4.3]
+ */
+function crowdOf(consumers: readonly SwitchEnd[], surplus: number): readonly SwitchEnd[] {
+  if (surplus <= 0 || surplus >= consumers.length) return []
+  const byLine = new Map<Line, SwitchEnd[]>()
+  for (const end of consumers) {
+    const ends = byLine.get(end.line)
+    if (ends === undefined) byLine.set(end.line, [end])
+    else ends.push(end)
+  }
+  const crowd: SwitchEnd[] = []
+  let [links, rest] = [byLine.size, consumers.length]
+  for (const ends of [...byLine.values()].sort((one, two) => two.length - one.length)) {
+    links--
+    rest -= ends.length
+    if (crowd.length === surplus || (links > 0 && ends.length * links <= rest * 2)) break
+    crowd.push(...ends.slice(crowd.length - surplus))
+  }
+  return crowd
 }
 
 /** Neither has flooded the other, which has not read all of it yet: then that one joins them, once it has. */

@@ -155,6 +155,19 @@ describe('[SOCK 4.3] a link that has as many streams as it may', () => {
     expect(provider.consumers).toBe(4)
   })
 
+  it('and would find more even without the ends of the one that has most is refused, and closes none of them', async () => {
+    await using house = await House.open('tcp', { maxStreamsPerLink: 3 })
+    const channelId = newId()
+    const crowding = await house.link()
+    await Promise.all(Array.from({ length: 12 }, () => crowding.consumer(channelId)))
+    const links = await Promise.all(Array.from({ length: 5 }, () => house.link()))
+    for (const link of links) await link.consumer(channelId)
+    expect((await failure((await house.link()).provider(channelId))).code).toBe('TOO_MANY_CHANNELS')
+    // What was said to the others before has come.
+    await crowding.consumer(newId())
+    expect(crowding.stats().ends).toBe(13)
+  })
+
   it('and provides a channel leaves new Consumers to the other Providers', async () => {
     await using house = await House.open('tcp', { maxStreamsPerLink: 2 })
     const channelId = newId()
