@@ -50,7 +50,7 @@ export class Congestion {
     if (waiting.barred.size > 0) this.#joints.rejoin(line, waiting.barred)
   }
 
-  /** The link is gone. */
+  /** Nothing waits any more: it has been read, or the port is over. */
   forget(line: Line): void {
     line.waiting?.hold(0)
     line.waiting = undefined

@@ -173,6 +173,8 @@ export class ServerConnection implements Line, PortOwner, Watched {
   ended(error: Error | undefined): void {
     this.#reason ??= error
     this.#finish()
+    // Not before: what waits for a link that is dismissed stays until its port is over.
+    this.#host.switchboard.congestion.forget(this)
   }
 
   #greet(kind: number, bytes: Uint8Array, start: number, end: number): void {

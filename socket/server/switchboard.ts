@@ -148,7 +148,6 @@ export class Switchboard implements Joints {
 
   /** The link is gone: its ends too, and the other side of every stream is told. */
   drop(line: Line): void {
-    this.congestion.forget(line)
     for (const end of line.ends.values()) this.shut(end)
     const failure = encodeFailure(socketError('LINK_LOST', 'The link at the other end of the channel was lost.'))
     for (const side of line.sides.values()) {
