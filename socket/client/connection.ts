@@ -18,6 +18,7 @@ import type { Port, PortOwner } from '../transport/port.ts'
 import { decodePeer, decodeWelcome, maxHelloBytes } from '../wire/control-frames.ts'
 import { decodeFailure, encodeFailure } from '../wire/failure.ts'
 import { firstStreamKind, Kind, maxFrameBytes } from '../wire/frame.ts'
+import { Peers } from './peers.ts'
 
 /** Makes one transport connection, unless the signal is aborted first. */
 export type Dialling = (signal: AbortSignal) => Promise<Port>
@@ -54,6 +55,7 @@ export class Connection implements StreamHost, PortOwner, Watched {
   readonly growth: GrowthBudget
   readonly #owner: ConnectionOwner
   readonly #streams = new Map<number, Stream>()
+  readonly #peers = new Peers()
   readonly #heartbeat: Heartbeat
   readonly #ended = deferred<void>()
   #state: 'dialling' | 'greeting' | 'open' | 'leaving' | 'over' = 'dialling'
@@ -110,7 +112,7 @@ export class Connection implements StreamHost, PortOwner, Watched {
   }
 
   forget(stream: Stream): void {
-    this.#streams.delete(stream.number)
+    if (this.#streams.delete(stream.number)) this.#peers.remove(stream.peer)
     if (this.#state === 'leaving' && this.#streams.size === 0) this.#port?.close()
   }
 
@@ -231,7 +233,7 @@ export class Connection implements StreamHost, PortOwner, Watched {
       return
     }
     if (this.#streams.has(number)) throw socketError('BAD_FRAME', `The number ${number} of a stream is not new.`)
-    const stream = new Stream(number, peer, this, owner)
+    const stream = new Stream(number, this.#peers.add(peer), this, owner)
     this.#streams.set(number, stream)
     if (this.#state === 'leaving') stream.end()
     owner.attached(stream)

@@ -21,8 +21,9 @@ export interface Line {
   readonly ends: SmallMap<number, SwitchEnd>
   /** Streams by their number on this link. */
   readonly sides: SmallMap<number, Side>
-  /** What others are told of it, once somebody has been. */
+  /** What others are told of it, and what those are told who are trusted, once somebody has been. */
   introduction: Uint8Array | undefined
+  fullIntroduction: Uint8Array | undefined
   /** What waits for it, while it is congested. */
   waiting: Waiting | undefined
   /** A number that no stream of this link has. */

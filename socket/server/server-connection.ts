@@ -63,6 +63,7 @@ export class ServerConnection implements Line, PortOwner, Watched {
   /** The client's secret for this link; '' before the handshake. */
   session = ''
   introduction: Uint8Array | undefined
+  fullIntroduction: Uint8Array | undefined
   waiting: Waiting | undefined
   readonly #host: ConnectionHost
   /** Who it is, where whoever gave the port to the server knows. */

@@ -241,11 +241,15 @@ function isBarred(line: Line, by: Line): boolean {
 
 /** Where a link is, only those are told who are trusted. [SOCK 4.4] */
 function attach({ line, number, end }: Side, peer: Line): void {
-  line.tell(Kind.ATTACH, number, end.number, line.isTrusted ? encodePeer(peer.info) : introduced(peer))
+  line.tell(Kind.ATTACH, number, end.number, introduced(peer, line.isTrusted))
 }
 
-/** Encoded once: a broker's link is introduced to every client. */
-function introduced(peer: Line): Uint8Array {
+/** Encoded once: a broker's link is introduced to every client, and a client to the broker with each of its ends. */
+function introduced(peer: Line, isTrusted: boolean): Uint8Array {
+  if (isTrusted) {
+    peer.fullIntroduction ??= encodePeer(peer.info)
+    return peer.fullIntroduction
+  }
   const { linkId, name, transport, identity, features } = peer.info
   peer.introduction ??= encodePeer({ linkId, name, transport, identity, features })
   return peer.introduction
