@@ -42,12 +42,23 @@ export class Congestion {
     if (this.#memory.used > this.#memory.limit) this.#cutLargest()
   }
 
+  /** Whether ends of the two are to be joined: else it is done once the one that has not read has. */
+  mayJoin(one: Line, two: Line): boolean {
+    return this.#takes(one, two) && this.#takes(two, one)
+  }
+
+  #takes({ waiting }: Line, { info: { linkId } }: Line): boolean {
+    if (waiting === undefined) return true
+    return !waiting.barred.has(linkId) && !waiting.mustWait(linkId, Math.min(this.#maxLinkBytes, this.#memory.limit))
+  }
+
   /** The link has read what waited for it. */
   drained(line: Line): void {
     const { waiting } = line
     if (waiting === undefined) return
     this.forget(line)
-    if (waiting.barred.size > 0) this.#joints.rejoin(line, waiting.barred)
+    const { barred, late } = waiting
+    if (barred.size + late.size > 0) this.#joints.rejoin(line, new Set([...barred, ...late]))
   }
 
   /** Nothing waits any more: it has been read, or the port is over. */

@@ -28,8 +28,8 @@ export interface Line {
   waiting: Waiting | undefined
   /** A number that no stream of this link has. */
   nextStream(): number
-  /** Sends a frame of the server's own. */
-  tell(kind: number, stream: number, id: number, payload: Uint8Array): void
+  /** Sends a frame of the server's own. It counts as sent by `source`, if that is who makes it necessary. */
+  tell(kind: number, stream: number, id: number, payload: Uint8Array, source?: Line): void
   /** The server has taken an end off its channel. */
   evicted(end: SwitchEnd, code: SocketErrorCode): void
   /** More waits for it than there may be; it is to be cut. */

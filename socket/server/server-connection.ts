@@ -104,10 +104,10 @@ export class ServerConnection implements Line, PortOwner, Watched {
   }
 
   /** What the server itself has to say waits like all else, and within the same bound. */
-  tell(kind: number, stream: number, id: number, payload: Uint8Array): void {
+  tell(kind: number, stream: number, id: number, payload: Uint8Array, source?: Line): void {
     const { port } = this
     port.send(kind, 0, stream, id, payload, 0, payload.length)
-    if (port.isCongested) this.#host.switchboard.congestion.grew(this, undefined, headerBytes + payload.length)
+    if (port.isCongested) this.#host.switchboard.congestion.grew(this, source, headerBytes + payload.length)
   }
 
   overflowed(limit: number, actual: number): void {

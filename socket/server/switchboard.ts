@@ -107,7 +107,7 @@ export class Switchboard implements Joints {
     for (const other of [...others]) {
       if (isFull(other)) {
         if (role === 'provider') this.#evict(other)
-      } else if (mayJoin(line, other.line)) this.#join(end, other)
+      } else if (this.congestion.mayJoin(line, other.line)) this.#join(end, other)
     }
     line.tell(Kind.OPENED, number, 0, none)
     return undefined
@@ -141,7 +141,8 @@ export class Switchboard implements Joints {
       const others = (end.open.role === 'provider' ? channel?.consumers : channel?.providers) ?? []
       for (const other of others) {
         const isWanted = linkIds.has(other.line.info.linkId) && joined.get(end)?.has(other) !== true
-        if (isWanted && !isFull(end) && !isFull(other) && mayJoin(line, other.line)) this.#join(end, other)
+        if (isWanted && !isFull(end) && !isFull(other) && this.congestion.mayJoin(line, other.line))
+          this.#join(end, other)
       }
     }
   }
@@ -175,7 +176,8 @@ export class Switchboard implements Joints {
     far.line.sides.set(far.number, far)
     this.streams++
     attach(far, near.line)
-    attach(near, far.line)
+    // That may have been too much for it, and have parted them again.
+    if (near.line.sides.get(near.number) === near) attach(near, far.line)
   }
 
   /** Its link has as many streams as it may. */
@@ -230,18 +232,9 @@ function crowdOf(consumers: readonly SwitchEnd[], surplus: number): readonly Swi
   return crowd
 }
 
-/** Neither has flooded the other, which has not read all of it yet: then that one joins them, once it has. */
-function mayJoin(one: Line, two: Line): boolean {
-  return !isBarred(one, two) && !isBarred(two, one)
-}
-
-function isBarred(line: Line, by: Line): boolean {
-  return by.waiting?.barred.has(line.info.linkId) === true
-}
-
 /** Where a link is, only those are told who are trusted. [SOCK 4.4] */
 function attach({ line, number, end }: Side, peer: Line): void {
-  line.tell(Kind.ATTACH, number, end.number, introduced(peer, line.isTrusted))
+  line.tell(Kind.ATTACH, number, end.number, introduced(peer, line.isTrusted), peer)
 }
 
 /** Encoded once: a broker's link is introduced to every client, and a client to the broker with each of its ends. */

@@ -7,6 +7,8 @@
  */
 import type { MemoryBudget } from '#base/memory-budget'
 
+/** Of what may wait: who has sent less is joined even where much waits. */
+const smallPart = 1 / 1_024
 /** Shares below this are forgotten when they are halved. */
 const leastShare = 1_024
 const nobody: ReadonlySet<number> = new Set()
@@ -14,6 +16,8 @@ const nobody: ReadonlySet<number> = new Set()
 export class Waiting {
   /** Links whose streams to this one were reset: they get new ones when it has read what waits. */
   barred: ReadonlySet<number> = nobody
+  /** Links with ends that are joined only then, for there was no room to tell of more. */
+  late: ReadonlySet<number> = nobody
   readonly #memory: MemoryBudget
   /** Bytes sent to it, by the number of the link that sent them. */
   #shares: Map<number, number> | undefined
@@ -60,6 +64,16 @@ export class Waiting {
     // Its share stays, or the others would be judged as if they had filled everything.
     this.barred = new Set(this.barred).add(greediest)
     return greediest
+  }
+
+  /**
+   * Whether another end of the link is to be joined later: much of `maxBytes` waits, and the link has its part in that.
+   * Else whoever has very many ends could fill everything by what is told of them alone.
+   */
+  mustWait(linkId: number, maxBytes: number): boolean {
+    if (this.#bytes <= maxBytes / 4 || (this.#shares?.get(linkId) ?? 0) <= maxBytes * smallPart) return false
+    if (!this.late.has(linkId)) this.late = new Set(this.late).add(linkId)
+    return true
   }
 
   #halve(shares: Map<number, number>): void {
