@@ -211,6 +211,8 @@ export class Broker implements PubSub {
   }
 
   async #close(): Promise<void> {
+    // What its own clients have published is taken like what comes from elsewhere.
+    await Promise.all([...this.#clients].map((client) => client.departed()))
     await this.#hub.close()
     await Promise.all([...this.#clients].map((client) => client.close()))
     await this.#server?.close()

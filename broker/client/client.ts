@@ -221,13 +221,17 @@ export class Client implements PubSub {
 
   /** Ends it: what was published still goes out as far as there is credit, loops end. Never rejects. */
   async close(): Promise<void> {
-    if (!this.#isClosed) this.#publisher.send()
+    if (this.#publisher.hasToLeave()) await this.departed()
     this.#finish(undefined)
     await this.#link.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** @internal */ departed(): Promise<void> {
+    return this.#publisher.departed(this.#control.whenMet)
   }
 
   /** @internal */

@@ -31,6 +31,8 @@ const maxTurnBytes = 1024 * 1024
 const givenAway = Object.freeze({ transfer: true })
 /** Milliseconds that a control request waits at most for the end of a turn, a stream, a large message in fragments. */
 const patienceMs = Object.freeze({ turn: Number.POSITIVE_INFINITY, credit: 5_000, fragments: 250 })
+/** Milliseconds that closing waits at most. */
+const leavingMs = 1_000
 /** What a publish that waits counts for at least: whoever waits for a small message takes more memory than the message. */
 const minWaitingBytes = 64
 
@@ -160,6 +162,22 @@ export class Publisher {
       await bounded(this.#unblocked, { timeoutMs }, this.#settings.clock).catch(() => {})
       if (block !== 'turn' && block === this.#block) return
     }
+  }
+
+  /** Sends what can leave at once, and says whether something is left. */
+  hasToLeave(): boolean {
+    if (this.#closed === undefined) this.send()
+    return this.buffered > 0
+  }
+
+  /**
+   * `settled` for a client that closes, within a second. The stream is opened by the first publish, which has no credit
+   * yet; and nothing leaves before the first broker is met, whom a client in its process need not have waited for.
+   */
+  async departed(met: Promise<void>): Promise<void> {
+    if (!this.hasToLeave()) return
+    const leaving = met.then(() => this.settled())
+    await bounded(leaving, { timeoutMs: leavingMs }, this.#settings.clock).catch(() => {})
   }
 
   /** Resolves once everything published so far has left, or never will. */
