@@ -83,7 +83,7 @@ export class Hub {
     const refusals = new Refusals(clock, maxMessageBytes)
     const subscriptions = new Subscriptions({ link, settings, clock, engine, epoch }, new Holdings(memory))
     const { matcher } = subscriptions
-    const topics = new Topics(settings, epoch, clock, (name) => matcher.matchUncached(name).length > 0)
+    const topics = new Topics(settings, epoch, clock, (name) => matcher.matchUncached(name).length > 0, memory)
     this.epoch = epoch
     this.#engine = engine
     this.#topics = topics
@@ -139,6 +139,7 @@ export class Hub {
     stop()
     this.#subscriptions.close()
     await this.#engine.close()
+    this.#topics.close()
     await this.#link.close()
   }
 
@@ -172,6 +173,7 @@ export class Hub {
     this.#subscriptions.close()
     await this.#link.close()
     await this.#engine.close()
+    this.#topics.close()
     this.#ended.resolve(error)
   }
 

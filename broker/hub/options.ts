@@ -36,7 +36,10 @@ export interface HubOptions {
   readonly topics?: Readonly<Record<string, TopicOptions>>
   /** Channel that the broker provides. Default one fixed for all brokers; choose another to run two on one server. */
   readonly channel?: string
-  /** Topics that may exist; a publish to one more is refused and counted. Default 1 000 000. */
+  /**
+   * Topics that may exist, as far as a quarter of `maxMemoryBytes` has room; a publish to one more is refused and
+   * counted. Default 1 000 000.
+   */
   readonly maxTopics?: number
   /** Subscriptions at once. Default 1 000 000. */
   readonly maxSubscriptions?: number

@@ -4,9 +4,11 @@
  * Floor 8. A topic that keeps nothing, that nobody subscribes to and that had no traffic for a while is forgotten, its
  * sequence with it. A topic that comes back has another epoch: the broker's own plus how often the table has forgotten
  * something, never 0. What was forgotten lately is remembered, so that no resume is told that nothing is missing.
+ * There are as many as `maxTopics` says and as a quarter of the memory for others has room for.
  */
 import { decodeText } from '#base/bytes'
 import type { Clock } from '#base/clock'
+import type { MemoryBudget } from '#base/memory-budget'
 import { brokerError } from '../shared/errors.ts'
 import { checkTopic, compareSpecificity, isPattern, matches } from '../shared/topic-name.ts'
 import type { TopicOptions } from './options.ts'
@@ -22,6 +24,12 @@ export interface TopicsSettings {
 
 /** Topics looked at in one go, whatever for. */
 const maxSteps = 1_000
+/** Milliseconds after a search for room in vain without another: a client may ask for a thousand new topics in a turn. */
+const restMs = 10
+/** What a topic costs beside its name. */
+const topicBytes = 300
+/** What of the budget all topics may take. */
+const topicsPart = 1 / 4
 /** Names found by their bytes without decoding them. */
 const maxNames = 10_000
 /** Forgotten topics whose names are remembered; of older ones only when. */
@@ -45,13 +53,18 @@ export class Topics {
   readonly #epoch: number
   readonly #clock: Clock
   readonly #isWanted: (name: string) => boolean
+  readonly #memory: MemoryBudget
   readonly #topics = new Map<string, Topic>()
+  /** What they take. */
+  #bytes = 0
   /** One place per hash of the bytes: only names that are topics get in, and nobody can make it slow by choosing them. */
   readonly #names = new Map<number, Name>()
   #newest: Topic | undefined
   #oldest: Topic | undefined
   /** Where the next search for a topic to forget goes on. */
   #cursor: Topic | undefined
+  /** When room was last looked for in vain. */
+  #searchedAt = Number.NEGATIVE_INFINITY
   /** How often something was forgotten. */
   #lives = 0
   #forgotten: Forgotten[] = []
@@ -59,8 +72,15 @@ export class Topics {
   #forgottenPosition = 0
 
   /** `isWanted`: whether anybody subscribes to that name. */
-  constructor(settings: TopicsSettings, epoch: number, clock: Clock, isWanted: (name: string) => boolean) {
+  constructor(
+    settings: TopicsSettings,
+    epoch: number,
+    clock: Clock,
+    isWanted: (name: string) => boolean,
+    memory: MemoryBudget,
+  ) {
     this.#epoch = epoch
+    this.#memory = memory
     this.#settings = settings
     this.#clock = clock
     this.#isWanted = isWanted
@@ -135,13 +155,20 @@ export class Topics {
     if (hasForgotten) this.#lives++
   }
 
+  /** The broker is closed: what they take is given back. */
+  close(): void {
+    this.#charge(-this.#bytes)
+  }
+
   #make(name: string): Topic {
     checkTopic(name)
-    const { maxTopics } = this.#settings
-    if (this.#topics.size >= maxTopics) this.#makeRoom()
-    if (this.#topics.size >= maxTopics) {
-      throw brokerError('TOO_MANY_TOPICS', `There are ${maxTopics} topics.`, { details: { limit: maxTopics } })
+    const cost = costOf(name)
+    while (!this.#hasRoom(cost)) {
+      if (this.#makeRoom()) continue
+      const { size } = this.#topics
+      throw brokerError('TOO_MANY_TOPICS', `There are ${size} topics.`, { details: { limit: size } })
     }
+    this.#charge(cost)
     const epoch = ((this.#epoch - 1 + this.#lives) % 0xffff_ffff) + 1
     const topic = new Topic(name, epoch, this.#policyOf(name))
     topic.usedAt = this.#clock.monotonic()
@@ -150,13 +177,29 @@ export class Topics {
     return topic
   }
 
-  #makeRoom(): void {
+  #hasRoom(cost: number): boolean {
+    return this.#topics.size < this.#settings.maxTopics && this.#bytes + cost <= this.#memory.limit * topicsPart
+  }
+
+  #charge(bytes: number): void {
+    this.#bytes += bytes
+    this.#memory.add(bytes)
+  }
+
+  /** False if all of those that are looked at are needed, or were a moment ago. */
+  #makeRoom(): boolean {
+    const now = this.#clock.monotonic()
+    if (now - this.#searchedAt < restMs) return false
+    let hasMade = false
     this.#search((topic) => {
       if (!this.#canForget(topic)) return false
       this.#forget(topic)
       this.#lives++
+      hasMade = true
       return true
     })
+    if (!hasMade) this.#searchedAt = now
+    return hasMade
   }
 
   /** Goes from older to newer, a thousand at most, from where the last search ended; until `isDone`. */
@@ -183,6 +226,7 @@ export class Topics {
     topic.isForgotten = true
     this.#takeOut(topic)
     this.#topics.delete(name)
+    this.#charge(-costOf(name))
     this.#forgotten.push({ name, lastPosition })
     if (this.#forgotten.length < 2 * maxForgotten) return
     for (const { lastPosition } of this.#forgotten.splice(0, maxForgotten)) {
@@ -222,6 +266,10 @@ export class Topics {
     this.#policies.push(policy)
     return policy
   }
+}
+
+function costOf({ length }: string): number {
+  return topicBytes + length
 }
 
 function isSame(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {

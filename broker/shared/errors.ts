@@ -53,8 +53,8 @@ export const brokerErrors = {
   TOO_MANY_TOPICS: {
     number: 4007,
     retryable: false,
-    meaning: 'The broker has as many topics as maxTopics allows.',
-    advice: 'Use fewer topic names, or raise maxTopics.',
+    meaning: 'The broker has as many topics as maxTopics or its memory allows.',
+    advice: 'Use fewer topic names, or raise maxTopics or maxMemoryBytes.',
   },
   TOO_MANY_SUBSCRIPTIONS: {
     number: 4008,

@@ -59,7 +59,7 @@ beforeEach(() => {
   opened = Promise.resolve()
   engine = new SlowEngine(clock, new MemoryBudget(1e9))
   const settings = { ...hubDefaults, topics: { 'h.*': { history: 100 } } }
-  topics = new Topics(settings, 7, clock, () => true)
+  topics = new Topics(settings, 7, clock, () => true, new MemoryBudget(1e9))
   const link = { consumer: () => opened.then(() => fake.consumer) } as never
   subscriptions = new Subscriptions({ link, settings, clock, engine, epoch: 7 }, new Holdings(memory))
   void engine.open({ committed() {}, settled() {}, changed() {}, trimmed: subscriptions.trimmed })

@@ -32,7 +32,7 @@ class Stage {
 
   constructor(maxTopics: number) {
     const settings = { topics: {}, maxTopics, maxHistoryBytes: 0, pacing: { share: 0 }, topicIdleMs }
-    this.topics = new Topics(settings, 7, this.clock, (name) => this.wanted.has(name))
+    this.topics = new Topics(settings, 7, this.clock, (name) => this.wanted.has(name), new MemoryBudget(1e9))
     const matcher = new Matcher<Target>()
     matcher.add('**', {
       wants: () => true,

@@ -1,6 +1,7 @@
 /** Where subscriptions begin, and what is said to be missing: new ones and those that come back. */
 import { describe, expect, it } from 'vitest'
 import { encodeText } from '../../../base/bytes.ts'
+import { MemoryBudget } from '../../../base/memory-budget.ts'
 import { resumeOf, type Start, startOf } from '../../../broker/hub/starts.ts'
 import type { Topic } from '../../../broker/hub/topic.ts'
 import { Topics } from '../../../broker/hub/topics.ts'
@@ -8,12 +9,13 @@ import type { From, SeenTopic } from '../../../broker/shared/requests.ts'
 import { ManualClock } from '../../socket/tools/manual-clock.ts'
 
 const epoch = 7
+const plenty = new MemoryBudget(1e9)
 const clock = new ManualClock()
 
 /** Topics with messages in turn, two each time, until `position`. 'h.**' has a history, of four messages. */
 function table(position: number, ...names: string[]): Topics {
   const settings = { maxTopics: 100, maxHistoryBytes: 1_000_000, pacing: { share: 0 }, topicIdleMs: 1_000 }
-  const topics = new Topics({ ...settings, topics: { 'h.**': { history: 4 } } }, epoch, clock, () => false)
+  const topics = new Topics({ ...settings, topics: { 'h.**': { history: 4 } } }, epoch, clock, () => false, plenty)
   for (let at = 1, turn = 0; at < position; at += 2, turn++) {
     const bytes = encodeText(names[turn % names.length] as string)
     count(topics.open(bytes, 0, bytes.length), at)
@@ -96,7 +98,7 @@ describe('a new subscription [BROKER 4.5]', () => {
 
   it('is told of a thousand topics at most', () => {
     const settings = { topics: {}, maxTopics: 2_000, maxHistoryBytes: 0, pacing: { share: 0 }, topicIdleMs: 1_000 }
-    const many = new Topics(settings, epoch, clock, () => false)
+    const many = new Topics(settings, epoch, clock, () => false, plenty)
     for (let i = 0; i < 1_100; i++) {
       const bytes = encodeText(`x.${i}`)
       many.open(bytes, 0, bytes.length)
@@ -149,7 +151,7 @@ describe('a subscription that comes back [BROKER 4.7]', () => {
 
   it('does not say that it has recovered when a topic was forgotten since, or is in another life', () => {
     const settings = { topics: {}, maxTopics: 1, maxHistoryBytes: 0, pacing: { share: 0 }, topicIdleMs: 1_000 }
-    const topics = new Topics(settings, epoch, clock, () => false)
+    const topics = new Topics(settings, epoch, clock, () => false, plenty)
     for (const [name, at] of [
       ['a', 1],
       ['b', 3],

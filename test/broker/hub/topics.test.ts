@@ -1,12 +1,14 @@
 /** The topics of a broker: made on first use, with the settings of the most specific pattern, and let go. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { encodeText } from '../../../base/bytes.ts'
+import { MemoryBudget } from '../../../base/memory-budget.ts'
 import type { TopicOptions } from '../../../broker/hub/options.ts'
 import type { Topic } from '../../../broker/hub/topic.ts'
 import { Topics, type TopicsSettings } from '../../../broker/hub/topics.ts'
 import { ManualClock } from '../../socket/tools/manual-clock.ts'
 
 const epoch = 7
+const plenty = new MemoryBudget(1e9)
 const idleMs = 60_000
 let clock: ManualClock
 let wanted: Set<string>
@@ -18,7 +20,7 @@ beforeEach(() => {
 
 function tableOf(topics: Record<string, TopicOptions> = {}, more: Partial<TopicsSettings> = {}): Topics {
   const settings = { topics, maxTopics: 100, maxHistoryBytes: 1_000, pacing: { share: 0.1 }, topicIdleMs: idleMs }
-  return new Topics({ ...settings, ...more }, epoch, clock, (name) => wanted.has(name))
+  return new Topics({ ...settings, ...more }, epoch, clock, (name) => wanted.has(name), plenty)
 }
 
 function open(table: Topics, name: string): Topic {
@@ -159,7 +161,7 @@ describe('a topic that nobody needs', () => {
 
   it('never comes back with an epoch that it had, nor with 0', () => {
     const settings = { topics: {}, maxTopics: 1, maxHistoryBytes: 0, pacing: { share: 0 }, topicIdleMs: idleMs }
-    const table = new Topics(settings, 0xffff_fffe, clock, () => false)
+    const table = new Topics(settings, 0xffff_fffe, clock, () => false, plenty)
     const epochs = ['a', 'b', 'a', 'b', 'a'].map((name) => use(table, name).epoch)
     expect(epochs).toEqual([0xffff_fffe, 0xffff_ffff, 1, 2, 3])
   })

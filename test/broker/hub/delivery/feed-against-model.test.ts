@@ -82,7 +82,7 @@ class Stage {
   constructor({ history, messages, budget, maxBytes, messageBytes, readsAtOnce, noEcho }: Settings) {
     const topics = { 'h.*': { history } }
     const settings = { topics, maxTopics: 100, maxHistoryBytes: 1_000_000, pacing: { share: 0 }, topicIdleMs: 1e9 }
-    this.topics = new Topics(settings, epoch, this.clock, () => true)
+    this.topics = new Topics(settings, epoch, this.clock, () => true, new MemoryBudget(1e9))
     this.memory = new MemoryBudget(budget)
     this.engine.maxBytes = maxBytes
     this.engine.readsAtOnce = readsAtOnce
