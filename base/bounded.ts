@@ -25,7 +25,7 @@ export function limit(promise: Promise<unknown>, limits: Limits, clock: Clock, g
   }
   const onAbort = (): void => {
     stop()
-    giveUp(socketError('ABORTED', undefined, { cause: signal?.reason }))
+    giveUp(abortedBy(signal) as Error)
   }
   const cancel = timeoutMs === Number.POSITIVE_INFINITY ? undefined : clock.after(timeoutMs, onTime)
   const stop = (): void => {
@@ -38,6 +38,11 @@ export function limit(promise: Promise<unknown>, limits: Limits, clock: Clock, g
   }
   signal?.addEventListener('abort', onAbort, { once: true })
   promise.then(stop, stop)
+}
+
+/** ABORTED, if the signal is; with its reason. */
+export function abortedBy(signal: AbortSignal | undefined): Error | undefined {
+  return signal?.aborted ? socketError('ABORTED', undefined, { cause: signal.reason }) : undefined
 }
 
 /** Settles as `promise` does, or rejects with TIMEOUT or ABORTED before. What it waited for goes on. */

@@ -5,6 +5,7 @@
  * is one attempt and what came of it; there is at most one, and what any other still has to tell is not heard. The ends
  * outlive it and are opened on each; streams do not. Everything that waits is settled when the session closes.
  */
+import { abortedBy } from '#base/bounded'
 import { callBack } from '#base/callback'
 import type { Cancel } from '#base/clock'
 import { deferred, handled } from '#base/deferred'
@@ -65,7 +66,7 @@ export class Session implements ConnectionOwner {
     this.whenClosed = this.#closed.promise
     this.#ends = new Ends(settings)
     this.#dial = dial
-    this.#onAbort = () => this.#finish(this.#wasOpen ? undefined : aborted(signal))
+    this.#onAbort = () => this.#finish(this.#wasOpen ? undefined : abortedBy(signal))
     signal?.addEventListener('abort', this.#onAbort, { once: true })
     void handled(this.#first.promise)
   }
@@ -214,8 +215,4 @@ export class Session implements ConnectionOwner {
   #tell(event: LinkEvent): void {
     callBack(this.settings.clock, this.settings.observe, event)
   }
-}
-
-function aborted(signal: AbortSignal | undefined): Error {
-  return socketError('ABORTED', undefined, { cause: signal?.reason })
 }

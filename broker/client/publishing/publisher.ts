@@ -5,7 +5,7 @@
  * up to `maxBufferedBytes`; then publishing is refused (BUFFER_FULL). What was sent on a stream is certain once a
  * flush on that same stream has been answered; what was not when the stream broke may be lost, and is counted.
  */
-import { bounded } from '#base/bounded'
+import { abortedBy, bounded } from '#base/bounded'
 import type { Clock } from '#base/clock'
 import { handled } from '#base/deferred'
 import { Dispatch } from '#base/dispatch'
@@ -21,7 +21,7 @@ import { Departures } from './departures.ts'
 import { Packer, type Parcel } from './packer.ts'
 import { Receipt } from './receipt.ts'
 import { Refusals, type Refused } from './refusals.ts'
-import { Sent } from './sent.ts'
+import { isInterruption, Sent } from './sent.ts'
 import { Shortfall } from './shortfall.ts'
 import type { ObserveBrokers } from './stream-order.ts'
 
@@ -96,7 +96,8 @@ export class Publisher {
   publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<Receipt> {
     if (this.#closed)
       return this.#isBroken ? this.refuse(topic, this.#closed, 1) : handled(Promise.reject(this.#closed))
-    if (options?.signal?.aborted) return handled(Promise.reject(abortedBy(options.signal)))
+    const aborted = abortedBy(options?.signal)
+    if (aborted) return handled(Promise.reject(aborted))
     let receipt: Receipt
     try {
       receipt = this.#append(topic, data, options)
@@ -394,14 +395,4 @@ export class Publisher {
     if (timeoutMs === undefined && signal === undefined) return handled(taken)
     return handled(bounded(taken, { timeoutMs, signal }, this.#settings.clock))
   }
-}
-
-function abortedBy({ reason }: AbortSignal): Error {
-  return socketError('ABORTED', undefined, { cause: reason })
-}
-
-/** Whether the broker left, or is leaving, and another answers for what comes. */
-function isInterruption(error: unknown): boolean {
-  const codes = ['LINK_LOST', 'PROVIDER_CLOSED', 'NO_PROVIDER', 'BROKER_CLOSED']
-  return error instanceof SignalboxError && codes.includes(error.code)
 }

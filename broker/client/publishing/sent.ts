@@ -4,6 +4,7 @@
  * Floor 5.
  */
 import { deferred, handled } from '#base/deferred'
+import { SignalboxError } from '#base/errors'
 
 export class Sent {
   /** Messages. */
@@ -21,4 +22,10 @@ export class Sent {
   constructor() {
     void handled(this.over.promise)
   }
+}
+
+/** Whether the broker left, or is leaving, and another answers for what comes. */
+export function isInterruption(error: unknown): boolean {
+  const codes = ['LINK_LOST', 'PROVIDER_CLOSED', 'NO_PROVIDER', 'BROKER_CLOSED']
+  return error instanceof SignalboxError && codes.includes(error.code)
 }

@@ -4,7 +4,7 @@
  * Floor 8. It has one stream to each Provider of the channel and gives a message to the one with the fewest requests
  * unanswered. Without a stream, or without credit, messages wait in order, bounded by `maxBufferedBytes`.
  */
-import { limit } from '#base/bounded'
+import { abortedBy, limit } from '#base/bounded'
 import { slice } from '#base/bytes'
 import { callBack } from '#base/callback'
 import { type Deferred, deferred, handled } from '#base/deferred'
@@ -34,10 +34,10 @@ import { readHeaderBlock } from '../../wire/header-block.ts'
 import type { PeerInfo } from '../../wire/peer.ts'
 import { openedAlone } from '../connect.ts'
 import { Session } from '../session.ts'
+import { noOptions, wrongOption } from './call-options.ts'
 import { CallTable } from './call-table.ts'
 import { Call, contentOf, Post, payloadTooLarge, tooManyRequests } from './calls.ts'
 import { CreditWaiters } from './credit-waiters.ts'
-import { abortedBy, noOptions, wrongOption } from './giving-up.ts'
 import { Picker } from './picker.ts'
 
 /** `observe` and `signal` are the link's here. */

@@ -1,9 +1,8 @@
 /**
- * What ends a call before it has begun: options that are wrong, and signals.
+ * The options of a call, and what ends it before it has begun: those that are wrong.
  *
  * Floor 3.
  */
-import { socketError } from '#base/errors'
 import { type Rules, verify } from '#base/verify'
 
 /** Of a call without options. One for all: it needs no look. */
@@ -18,8 +17,4 @@ export function wrongOption(where: string, options: object, rules: Rules): Error
   } catch (error) {
     return error as Error
   }
-}
-
-export function abortedBy(signal: AbortSignal | undefined): Error | undefined {
-  return signal?.aborted ? socketError('ABORTED', undefined, { cause: signal.reason }) : undefined
 }
