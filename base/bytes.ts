@@ -23,6 +23,14 @@ function utf8Slice(this: Uint8Array, start: number, end: number): string {
   return decoder.decode(this.subarray(start, end))
 }
 
+/** Whether `bytes[start, end)` are that text, and all of it is ASCII. */
+export function isAscii(text: string, bytes: Uint8Array, start: number, end: number): boolean {
+  // A text with other characters has fewer of them than bytes, or stands for what is no UTF-8 with one that is no byte.
+  if (text.length !== end - start) return false
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[start + i]) return false
+  return true
+}
+
 /** Joins parts into one array of `size` bytes, with memory of its own. */
 export function join(parts: readonly Uint8Array[], size: number): Uint8Array {
   const whole = allocate(size)

@@ -6,6 +6,7 @@
  * topic that comes often stays and forgetting costs nothing. A gap in a forgotten topic is told from its last message
  * alone.
  */
+import { SmallMap } from '#base/small-map'
 import type { TopicGap } from '../shared/gap.ts'
 import type { SubscribeReply } from '../shared/replies.ts'
 import type { Resume, SeenTopic } from '../shared/requests.ts'
@@ -16,6 +17,7 @@ const maxTopicsPerGeneration = 5_000
 const entryBytes = 20
 
 interface Seen {
+  readonly topic: string
   seq: number
   epoch: number
   /** Of the last message; the most recent topics are the ones that a short resume names. */
@@ -23,8 +25,8 @@ interface Seen {
 }
 
 export class Progress {
-  #young = new Map<string, Seen>()
-  #old = new Map<string, Seen>()
+  #young = new SmallMap<string, Seen>()
+  #old = new SmallMap<string, Seen>()
   #epoch = 0
   #position = 0
 
@@ -77,10 +79,10 @@ export class Progress {
 
   /** Where to go on, in about `maxBytes` at most: the topics that came last are named first. */
   resume(maxBytes: number): Resume {
-    const topics = [...this.#old, ...this.#young].sort(([, a], [, b]) => b.position - a.position)
+    const topics = [...this.#old.values(), ...this.#young.values()].sort((a, b) => b.position - a.position)
     const seen: SeenTopic[] = []
     let bytes = 0
-    for (const [topic, { seq, epoch }] of topics) {
+    for (const { topic, seq, epoch } of topics) {
       bytes += entryBytes + utf8Length(topic)
       if (bytes > maxBytes) break
       seen.push([topic, seq, epoch])
@@ -94,24 +96,24 @@ export class Progress {
     const old = this.#old.get(topic)
     if (old === undefined) return undefined
     this.#old.delete(topic)
-    this.#keep(topic, old)
+    this.#keep(old)
     return old
   }
 
   #set(topic: string, known: Seen | undefined, seq: number, epoch: number): void {
     if (known === undefined) {
-      this.#keep(topic, { seq, epoch, position: this.#position })
+      this.#keep({ topic, seq, epoch, position: this.#position })
       return
     }
     known.seq = seq
     known.epoch = epoch
   }
 
-  #keep(topic: string, seen: Seen): void {
+  #keep(seen: Seen): void {
     if (this.#young.size >= maxTopicsPerGeneration) {
       this.#old = this.#young
-      this.#young = new Map()
+      this.#young = new SmallMap()
     }
-    this.#young.set(topic, seen)
+    this.#young.set(seen.topic, seen)
   }
 }

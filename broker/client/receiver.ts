@@ -11,6 +11,7 @@ import { decodeGaps, type Gap, type TopicGap, WireKind } from '../shared/gap.ts'
 import type { NameCache } from '../shared/name-cache.ts'
 import type { SubscribeReply } from '../shared/replies.ts'
 import type { Resume } from '../shared/requests.ts'
+import { type Compactable, Compaction } from './compaction.ts'
 import type { Message } from './message.ts'
 import { MessageQueue } from './message-queue.ts'
 import type { Overflow } from './options.ts'
@@ -42,12 +43,29 @@ export interface ReceiverEvents {
   overflowed(error: Error): void
 }
 
-/** Milliseconds after which what has come and was not read is compacted. */
-const compactMs = 100
 /** Of the buffer that it was received in, what waits may keep so many times its length. */
 const mostKept = 8
 
-export class Receiver {
+/** What came in one message of the channel. */
+class Arrived implements ReceivedParcel {
+  batches = 1
+  readonly #request: Request
+
+  constructor(request: Request) {
+    this.#request = request
+  }
+
+  release(): void {
+    this.#request.release()
+  }
+
+  compact(): Uint8Array {
+    this.#request.compact(mostKept)
+    return this.#request.payload
+  }
+}
+
+export class Receiver implements Compactable {
   /** Messages that have arrived. */
   received = 0
   /** Messages that were dropped, and the gaps that they are in. */
@@ -58,7 +76,10 @@ export class Receiver {
   recovered = true
   /** What the broker holds without credit. */
   limit = { messages: 0, bytes: 0 }
-  readonly #settings: ReceiverSettings
+  readonly #pattern: string
+  readonly #noEcho: boolean
+  /** Whether what comes is held to a number of messages. */
+  readonly #isBounded: boolean
   readonly #owner: ReceiverOwner
   readonly #events: ReceiverEvents
   readonly #queue: MessageQueue
@@ -71,7 +92,9 @@ export class Receiver {
   #isOver = false
 
   constructor(settings: ReceiverSettings, owner: ReceiverOwner, events: ReceiverEvents) {
-    this.#settings = settings
+    this.#pattern = settings.pattern
+    this.#noEcho = settings.noEcho
+    this.#isBounded = settings.overflow !== 'block'
     this.#owner = owner
     this.#events = events
     this.#queue = new MessageQueue(settings.buffer, settings.overflow, (gap, error) => this.#lost(gap, error))
@@ -113,7 +136,7 @@ export class Receiver {
   begun(reply: SubscribeReply): void {
     const isRestored = this.#hasBegun
     this.#hasBegun = true
-    const { pattern } = this.#settings
+    const pattern = this.#pattern
     const renewed = this.#seen.begin(reply)
     this.recovered = reply.recovered
     this.limit = { messages: reply.limitMessages, bytes: reply.limitBytes }
@@ -137,14 +160,19 @@ export class Receiver {
     this.#queue.clear()
   }
 
+  compact(): void {
+    this.#isCompacting = false
+    this.#queue.compact()
+  }
+
   #take(request: Request): void {
     const bytes = request.payload
-    const parcel = parcelOf(request)
+    const parcel = new Arrived(request)
     try {
       if (bytes[0] === WireKind.BATCH) this.#takeParcel(bytes, parcel)
       else if (bytes[0] === WireKind.GAPS) this.#overrun(decodeGaps(bytes))
     } catch (error) {
-      this.#owner.tell({ type: 'error', pattern: this.#settings.pattern, error: error as Error })
+      this.#owner.tell({ type: 'error', pattern: this.#pattern, error: error as Error })
     }
     parcel.batches--
     if (parcel.batches === 0) parcel.release()
@@ -156,8 +184,8 @@ export class Receiver {
       for (let at = 0; at < bytes.length; ) at = this.#takeBatch(bytes, at, parcel)
     } finally {
       this.#events.arrived()
-      if (this.#settings.overflow !== 'block') this.#enforceLater()
-      this.#compactLater()
+      if (this.#isBounded) this.#enforceLater()
+      if (!this.#isCompacting) this.#compactLater()
     }
   }
 
@@ -168,9 +196,8 @@ export class Receiver {
     const { seq, position, epoch } = header
     const last = header.count - 1
     const found = this.#seen.saw(topic, seq, seq + last, position + last, epoch)
-    const { noEcho, pattern } = this.#settings
-    if (found === 'epoch') this.#owner.tell({ type: 'epoch', pattern, epoch })
-    if (noEcho) {
+    if (found === 'epoch') this.#owner.tell({ type: 'epoch', pattern: this.#pattern, epoch })
+    if (this.#noEcho) {
       // What this client published leaves a hole in the sequence. A history has it all the same.
       if (header.producerId === producerId) return header.end
     } else if (found !== undefined && found !== 'epoch') {
@@ -192,14 +219,9 @@ export class Receiver {
     clock.turn(() => clock.turn(() => this.#enforce()))
   }
 
-  /** What flows is read before, and not worth a copy. */
   #compactLater(): void {
-    if (this.#isCompacting) return
     this.#isCompacting = true
-    this.#owner.clock.after(compactMs, () => {
-      this.#isCompacting = false
-      this.#queue.compact()
-    })
+    Compaction.of(this.#owner.clock).add(this)
   }
 
   #enforce(): void {
@@ -213,7 +235,7 @@ export class Receiver {
 
   /** The broker has dropped what this subscription did not take in time. */
   #overrun(gaps: readonly TopicGap[]): void {
-    this.#owner.tell({ type: 'slow', pattern: this.#settings.pattern })
+    this.#owner.tell({ type: 'slow', pattern: this.#pattern })
     for (const gap of gaps) this.#missed(gap)
   }
 
@@ -227,17 +249,6 @@ export class Receiver {
     this.gaps++
     this.dropped += last - first + 1
     this.lastGap = gap
-    this.#owner.tell({ type: 'gap', pattern: this.#settings.pattern, gap, ...defined({ error }) } as Status)
-  }
-}
-
-function parcelOf(request: Request): ReceivedParcel {
-  return {
-    batches: 1,
-    release: () => request.release(),
-    compact: () => {
-      request.compact(mostKept)
-      return request.payload
-    },
+    this.#owner.tell({ type: 'gap', pattern: this.#pattern, gap, ...defined({ error }) } as Status)
   }
 }

@@ -42,7 +42,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
   /** @internal */ readonly settings: SubscribeSettings
   /** @internal */ readonly receiver: Receiver
   readonly #owner: SubscriptionOwner
-  readonly #waiting: Deferred<void>[] = []
+  readonly #waiting: ((isThere: true) => void)[] = []
   readonly #onAbort = (): void => void this.close()
   #handlerErrors = 0
   /** Bodies of loops and handlers that run: messages that were given out and are being worked on. */
@@ -239,16 +239,13 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
   }
 
   /** Waits for messages. False when none will come; throws what broke the subscription, unless `quiet`. */
-  async #more(quiet = false): Promise<boolean> {
+  #more(quiet = false): boolean | Promise<true> {
     if (this.receiver.length > 0) return true
     if (this.#state === 'over') {
       if (this.#failure && !quiet) throw this.#failure
       return false
     }
-    const waiting = deferred<void>()
-    this.#waiting.push(waiting)
-    await waiting.promise
-    return true
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   async #work(
@@ -301,7 +298,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>>, Asy
   }
 
   #wake(): void {
-    for (const waiting of this.#waiting.splice(0)) waiting.resolve()
+    for (let waiting = this.#waiting.shift(); waiting; waiting = this.#waiting.shift()) waiting(true)
   }
 
   async #drain(timeoutMs: number): Promise<void> {

@@ -2,36 +2,26 @@
  * Names as text for names as bytes, so that a topic is decoded once and not with every batch.
  *
  * Floor 0, pure. A cache with one place per hash: a name that collides takes the place over, so nobody can make it
- * slow or large by choosing names.
+ * slow or large by choosing names. A name is compared with its text: the bytes beside it would be two more places in
+ * memory to look at, with each batch of a topic that comes seldom. So one that is not all ASCII is decoded every time.
  */
-import { decodeText } from '#base/bytes'
-
-interface Name {
-  readonly bytes: Uint8Array
-  readonly text: string
-}
+import { decodeText, isAscii } from '#base/bytes'
 
 const maxNames = 10_000
 
 export class NameCache {
-  readonly #byHash = new Map<number, Name>()
+  readonly #byHash = new Map<number, string>()
 
-  /** The text of `bytes[start, end)`; the same string every time as long as it is cached. */
+  /** The text of `bytes[start, end)`; the same string every time as long as it is cached and ASCII. */
   get(bytes: Uint8Array, start: number, end: number): string {
     // FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
     let hash = 0x811c9dc5
     for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
     const known = this.#byHash.get(hash)
-    if (known && isSame(known.bytes, bytes, start, end)) return known.text
+    if (known !== undefined && isAscii(known, bytes, start, end)) return known
     const text = decodeText(bytes, start, end)
     if (this.#byHash.size >= maxNames) this.#byHash.clear()
-    this.#byHash.set(hash, { bytes: Uint8Array.prototype.slice.call(bytes, start, end), text })
+    this.#byHash.set(hash, text)
     return text
   }
-}
-
-function isSame(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (known.length !== end - start) return false
-  for (let i = 0; i < known.length; i++) if (known[i] !== bytes[start + i]) return false
-  return true
 }

@@ -1,4 +1,5 @@
 /** Text and bytes: the same with Node's Buffer and without it. */
+import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 
 type Bytes = typeof import('../../base/bytes.ts')
@@ -27,4 +28,17 @@ describe('text', () => {
       }
     },
   )
+
+  it('is told from its bytes where it is ASCII, and never taken for other bytes', async () => {
+    const { decodeText, isAscii } = await import('../../base/bytes.ts')
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 6 }), fc.uint8Array({ maxLength: 6 }), (one, two) => {
+        const text = decodeText(one, 0, one.length)
+        const isPlain = one.every((byte) => byte < 0x80)
+        expect(isAscii(text, one, 0, one.length)).toBe(isPlain)
+        expect(isAscii(text, two, 0, two.length)).toBe(isPlain && Buffer.compare(one, two) === 0)
+        expect(isAscii(text, Uint8Array.of(1, ...one, 1), 1, one.length + 1)).toBe(isPlain)
+      }),
+    )
+  })
 })

@@ -10,6 +10,7 @@ import { callBack } from '#base/callback'
 import { type Deferred, deferred, handled } from '#base/deferred'
 import { type SignalboxError, socketError } from '#base/errors'
 import { Fifo } from '#base/fifo'
+import { SmallMap } from '#base/small-map'
 import { defined, invalid, verify } from '#base/verify'
 import {
   drainTimeoutMs,
@@ -51,9 +52,10 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   readonly #ownsSession: boolean
   readonly #observe: ProviderOptions['observe']
   readonly #ready = deferred<void>()
-  readonly #inbox: Inbox
+  /** Made when the first message has to wait: most Providers have a handler that takes all at once. */
+  #inbox: Inbox | undefined
   readonly #receivers = new Fifo<Deferred<Request | undefined>>()
-  readonly #streams = new Map<Stream, Answering>()
+  readonly #streams = new SmallMap<Stream, Answering>()
   readonly #serving = new Serving(this)
   /** The message last given by `receive()`. */
   #received: Request | undefined
@@ -77,7 +79,6 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     this.#session = session
     this.#ownsSession = ownsSession
     this.#observe = options.observe
-    this.#inbox = new Inbox(session.settings.maxBufferedBytes, session.settings.memory)
     session.add(this)
     void handled(this.#ready.promise)
   }
@@ -93,7 +94,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
 
   /** Messages that arrived and were not handed out. */
   get pending(): number {
-    return this.#inbox.length
+    return this.#inbox?.length ?? 0
   }
 
   /** One-way messages whose handler threw. */
@@ -103,7 +104,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
 
   /** One-way messages of Consumers that are gone, dropped because more than `maxBufferedBytes` of them waited. */
   get droppedMessages(): number {
-    return this.#inbox.dropped
+    return this.#inbox?.dropped ?? 0
   }
 
   /** Resolves when it is closed for good, with the error if one was the cause. Never rejects. */
@@ -146,7 +147,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
 
   /** What it gives counts as in hand until `#letGo`. */
   async #receive(options: WaitOptions): Promise<Request | undefined> {
-    const request = this.#inbox.shift()
+    const request = this.#inbox?.shift()
     if (request) {
       this.#inHand++
       return request
@@ -208,7 +209,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /** Ends it at once: iterators end, what was not answered fails with PROVIDER_CLOSED at its Consumer. */
   async close(): Promise<void> {
     if (!this.#isClosed) {
-      for (const stream of [...this.#streams.keys()]) stream.reset(socketError('PROVIDER_CLOSED'))
+      for (const { stream } of this.#streams.values()) stream.reset(socketError('PROVIDER_CLOSED'))
       this.#session.remove(this)
       this.ended(undefined)
     }
@@ -223,7 +224,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     verify('drain', options, waitRules)
     if (!this.#isClosed && !this.#isIdle) {
       // Before the channel is free: a Consumer must not take this one for the better choice when another comes.
-      for (const stream of this.#streams.keys()) stream.end()
+      for (const { stream } of this.#streams.values()) stream.end()
       this.#session.remove(this)
       this.#drained ??= deferred()
       const stop = this.#session.settings.clock.after(options.timeoutMs ?? drainTimeoutMs, this.#drained.resolve, true)
@@ -274,7 +275,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     const at = flags & Flag.HEADER ? readHeaderBlock(bytes, start, end).end : start
     const request = new Request(answering, id, bytes, start, end, cost, at)
     answering.take(request)
-    if (this.#serving.isFree && this.#inbox.length === 0) this.#serving.take(request)
+    if (this.pending === 0 && this.#serving.isFree) this.#serving.take(request)
     else this.#keep(request)
   }
 
@@ -288,6 +289,8 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
       void handled(request.fail(socketError('MEMORY_FULL')))
       request.consumed()
     } else {
+      const { maxBufferedBytes, memory } = this.#session.settings
+      this.#inbox ??= new Inbox(maxBufferedBytes, memory)
       this.#inbox.push(request)
     }
   }
@@ -302,7 +305,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   cancelled(stream: Stream, id: number): void {
     const answering = this.#streams.get(stream)
     const request = answering?.cancel(id)
-    if (request?.isQueued) this.#inbox.cancelled()
+    if (request?.isQueued) this.#inbox?.cancelled()
     answering?.finishIfDone()
   }
 
@@ -331,7 +334,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     this.#tell()
     // What is drained is finished, however much it is: it came within the windows. All that waits is gone through, so not
     // for each of a thousand Consumers that have nothing there.
-    if (answering.queued > 0) this.#inbox.orphan(stream, this.#drained === undefined)
+    if (answering.queued > 0) this.#inbox?.orphan(stream, this.#drained === undefined)
     this.#checkDrained()
   }
 
@@ -340,13 +343,13 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
 
   /** @internal */
   leave(): void {
-    for (const stream of this.#streams.keys()) stream.end()
+    for (const { stream } of this.#streams.values()) stream.end()
   }
 
   /** @internal A handler has settled. */
   settled(): void {
     while (this.#serving.isFree) {
-      const request = this.#inbox.shift()
+      const request = this.#inbox?.shift()
       if (request === undefined) break
       this.#serving.take(request)
     }
@@ -363,7 +366,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
       if (error) receiver.reject(error)
       else receiver.resolve(undefined)
     }
-    this.#inbox.clear()
+    this.#inbox?.clear()
     for (const answering of this.#streams.values()) answering.drop(socketError('CLOSED'))
     this.#streams.clear()
     this.#drained?.resolve()
@@ -375,7 +378,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   }
 
   get #isIdle(): boolean {
-    return this.#streams.size + this.#inbox.length + this.#serving.running + this.#inHand === 0
+    return this.#streams.size + this.pending + this.#serving.running + this.#inHand === 0
   }
 
   #checkDrained(): void {
