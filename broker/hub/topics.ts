@@ -6,7 +6,7 @@
  * something, never 0. What was forgotten lately is remembered, so that no resume is told that nothing is missing.
  * There are as many as `maxTopics` says and as a quarter of the memory for others has room for.
  */
-import { decodeText } from '#base/bytes'
+import { decodeText, isAscii } from '#base/bytes'
 import type { Clock } from '#base/clock'
 import type { MemoryBudget } from '#base/memory-budget'
 import { brokerError } from '../shared/errors.ts'
@@ -35,11 +35,6 @@ const maxNames = 10_000
 /** Forgotten topics whose names are remembered; of older ones only when. */
 const maxForgotten = 1_000
 
-interface Name {
-  readonly bytes: Uint8Array
-  readonly topic: Topic
-}
-
 interface Forgotten {
   readonly name: string
   readonly lastPosition: number
@@ -58,7 +53,7 @@ export class Topics {
   /** What they take. */
   #bytes = 0
   /** One place per hash of the bytes: only names that are topics get in, and nobody can make it slow by choosing them. */
-  readonly #names = new Map<number, Name>()
+  readonly #names = new Map<number, Topic>()
   #newest: Topic | undefined
   #oldest: Topic | undefined
   /** Where the next search for a topic to forget goes on. */
@@ -101,11 +96,11 @@ export class Topics {
     let hash = 0x811c9dc5
     for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
     const known = this.#names.get(hash)
-    if (known && !known.topic.isForgotten && isSame(known.bytes, bytes, start, end)) return known.topic
+    if (known && !known.isForgotten && isAscii(known.name, bytes, start, end)) return known
     const name = decodeText(bytes, start, end)
     const topic = this.#topics.get(name) ?? this.#make(name)
     if (this.#names.size >= maxNames) this.#names.clear()
-    this.#names.set(hash, { bytes: Uint8Array.prototype.slice.call(bytes, start, end), topic })
+    this.#names.set(hash, topic)
     return topic
   }
 
@@ -270,10 +265,4 @@ export class Topics {
 
 function costOf({ length }: string): number {
   return topicBytes + length
-}
-
-function isSame(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (known.length !== end - start) return false
-  for (let i = 0; i < known.length; i++) if (known[i] !== bytes[start + i]) return false
-  return true
 }

@@ -15,8 +15,10 @@ import { encodeHeading, RecordFlag, recordHeaderBytes, seal } from '../../shared
 import { checkTopic } from '../../shared/topic-name.ts'
 import { type Packed, repack } from './repack.ts'
 
-/** Two full parcels. */
+/** The largest slab has room for two full parcels. The first is small: of a thousand clients most publish little. */
 const slabBytes = 2 * maxFrameBytes
+const firstSlabBytes = 4 * 1024
+const slabGrowth = 4
 /** Topics whose encoded names are kept. */
 const maxKnownTopics = 10_000
 const nothing: Packed = Object.freeze({ bytes: allocate(0), count: 0 })
@@ -223,7 +225,10 @@ export class Packer {
 
   #free(needed: number): Slab {
     const spare = this.#spare
-    if (spare === undefined || needed > slabBytes) return { bytes: allocate(Math.max(slabBytes, needed)), out: 0 }
+    if (spare === undefined || needed > slabBytes) {
+      const grown = Math.min(slabBytes, this.#slab.bytes.length * slabGrowth)
+      return { bytes: allocate(Math.max(needed, grown, firstSlabBytes)), out: 0 }
+    }
     this.#spare = undefined
     return spare
   }

@@ -56,3 +56,18 @@ it('goes on in the same memory while all comes back', () => {
   }
   expect(memory.size).toBeLessThanOrEqual(2)
 })
+
+it('takes little memory for those who publish little, and enough for full parcels for those who publish much', () => {
+  const packer = new Packer('me', 'me', 1_000_000)
+  const room = (messages: number): number => {
+    for (let i = 0; i < messages; i++)
+      packer.append(packer.admit('a', 1_005), new Uint8Array(1_000), true, undefined, 1_005)
+    packer.wrap()
+    const parcels = packer.parcels.clear()
+    for (const parcel of parcels) packer.giveBack(parcel)
+    return parcels.at(-1)?.bytes.buffer.byteLength ?? 0
+  }
+  expect([room(1), room(1), room(1)]).toEqual([4_096, 4_096, 4_096])
+  for (let turn = 0; turn < 5; turn++) room(100)
+  expect(room(100)).toBe(2 * 64 * 1_024)
+})
