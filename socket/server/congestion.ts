@@ -9,7 +9,7 @@ import type { MemoryBudget } from '#base/memory-budget'
 import type { Line } from './lines.ts'
 import { Waiting } from './waiting.ts'
 
-/** Resets the streams between two links, and joins their channel ends anew. */
+/** Resets the streams between two links, and begins others in their place. */
 export interface Joints {
   breakUp(line: Line, linkId: number): void
   rejoin(line: Line, linkIds: ReadonlySet<number>): void
