@@ -190,8 +190,8 @@ export interface ServerOptions extends ListenAddress {
   /** Streams that one link may carry. Default 65 536. Trusted links are not limited. */
   readonly maxStreamsPerLink?: number
   /**
-   * Bytes that may wait for one link that does not read, before it is cut (SLOW_LINK). From half of it on, whoever sends
-   * it the most has his streams to it reset. Default 256 MiB.
+   * Bytes that may wait for one link that does not read, before it is cut (SLOW_LINK). From half of it on, or
+   * of `maxMemoryBytes` where that is less, whoever sends it the most has his streams to it reset. Default 256 MiB.
    */
   readonly maxLinkBufferBytes?: number
   /** Bytes that the server and its in-process links may hold for others, all together. Default a quarter of the heap. */

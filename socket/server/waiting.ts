@@ -76,6 +76,15 @@ export class Waiting {
     return true
   }
 
+  /** Those that were barred or late, and are not any more. */
+  release(): ReadonlySet<number> {
+    const { barred, late } = this
+    if (barred.size + late.size === 0) return nobody
+    this.barred = nobody
+    this.late = nobody
+    return new Set([...barred, ...late])
+  }
+
   #halve(shares: Map<number, number>): void {
     this.#total = 0
     for (const [linkId, share] of shares) {
