@@ -23,6 +23,15 @@ interface Channel {
   readonly id: string
   providers: SwitchEnd[]
   consumers: SwitchEnd[]
+  /** There has been no room for a first Provider. */
+  refusal: Refusal | undefined
+}
+
+interface Refusal {
+  /** So many Consumers could have been closed for it. */
+  readonly room: number
+  /** So many come or go until somebody looks again: who asks again and again must not have all of them looked at. */
+  changes: number
 }
 
 export class Switchboard implements Joints {
@@ -86,7 +95,7 @@ export class Switchboard implements Joints {
    */
   open(line: Line, number: number, open: Open): SocketErrorCode | undefined {
     const { role, channelId, shared } = open
-    const channel = this.#channels.get(channelId) ?? { id: channelId, providers: [], consumers: [] }
+    const channel = this.#channels.get(channelId) ?? newChannel(channelId)
     if (role === 'provider') {
       const [first] = channel.providers
       if (first && !(shared && first.open.shared)) return 'CHANNEL_CONFLICT'
@@ -94,7 +103,7 @@ export class Switchboard implements Joints {
     const others = role === 'provider' ? channel.consumers : channel.providers
     if (!line.isTrusted && this.#isCrowded) return 'MEMORY_FULL'
     const surplus = line.sides.size + others.length - line.maxStreams
-    const crowd = role === 'provider' && channel.providers.length === 0 ? crowdOf(channel.consumers, surplus) : []
+    const crowd = role === 'provider' && channel.providers.length === 0 ? crowdOf(channel, surplus) : []
     // Nobody is closed for a Provider that is refused all the same.
     if (surplus > crowd.length) return 'TOO_MANY_CHANNELS'
     for (const other of crowd) this.#evict(other)
@@ -104,7 +113,10 @@ export class Switchboard implements Joints {
     line.ends.set(number, end)
     this.#ends++
     if (role === 'provider') channel.providers = added(channel.providers, end)
-    else channel.consumers = added(channel.consumers, end)
+    else {
+      channel.consumers = added(channel.consumers, end)
+      if (channel.refusal) channel.refusal.changes--
+    }
     // A copy: those that have to go are taken from the list meanwhile.
     for (const other of [...others]) {
       if (isFull(other)) {
@@ -123,6 +135,7 @@ export class Switchboard implements Joints {
     const channel = this.#channels.get(end.open.channelId)
     if (channel === undefined) return
     remove(end.open.role === 'provider' ? channel.providers : channel.consumers, end)
+    if (channel.refusal && end.open.role === 'consumer') channel.refusal.changes--
     if (channel.consumers.length + channel.providers.length === 0) this.#channels.delete(end.open.channelId)
   }
 
@@ -226,6 +239,10 @@ export class Switchboard implements Joints {
   }
 }
 
+function newChannel(id: string): Channel {
+  return { id, providers: [], consumers: [], refusal: undefined }
+}
+
 function isOpen({ line, number }: SwitchEnd): boolean {
   return line.ends.has(number)
 }
@@ -239,8 +256,18 @@ function isFull({ line }: SwitchEnd): boolean {
  * of them as the others have on average some must close. Else one link could keep every Provider off a channel. Gives
  * those, and fewer than `surplus` where that does not make room. [SOCK 4.3]
  */
-function crowdOf(consumers: readonly SwitchEnd[], surplus: number): readonly SwitchEnd[] {
+function crowdOf(channel: Channel, surplus: number): readonly SwitchEnd[] {
+  const { consumers, refusal } = channel
   if (surplus <= 0 || surplus >= consumers.length) return []
+  if (refusal !== undefined && refusal.changes > 0 && refusal.room < surplus) return []
+  const crowd = largestOf(consumers, surplus)
+  const isRefused = crowd.length < surplus
+  channel.refusal = isRefused ? { room: crowd.length, changes: Math.ceil(consumers.length / 16) } : undefined
+  return crowd
+}
+
+/** Ends of those links that have more than twice as many as the others on average, `surplus` at most. */
+function largestOf(consumers: readonly SwitchEnd[], surplus: number): SwitchEnd[] {
   const byLine = new Map<Line, SwitchEnd[]>()
   for (const end of consumers) {
     const ends = byLine.get(end.line)
