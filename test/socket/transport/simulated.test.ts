@@ -102,6 +102,22 @@ describe('a simulated pair of ports', () => {
     expect([near.isCongested, near.buffered, two.frames.length]).toEqual([false, 0, 10])
   })
 
+  it('is congested until its owner is told that it is not, also where more is sent while some has arrived', async () => {
+    const clock = new ManualClock()
+    const { near, one } = open({ clock, latencyMs: 50, highWaterBytes: 1_000 })
+    say(near, new Uint8Array(2_000))
+    await turns()
+    clock.advance(40)
+    say(near, 'a')
+    await turns()
+    clock.advance(10)
+    say(near, 'b')
+    await turns()
+    expect([near.isCongested, near.buffered, one.drains]).toEqual([true, 34, 0])
+    clock.advance(50)
+    expect([near.isCongested, near.buffered, one.drains]).toEqual([false, 0, 1])
+  })
+
   it('refuses options that make no sense', () => {
     expect(() => simulatedPorts({ latencyMs: -1 })).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
   })
