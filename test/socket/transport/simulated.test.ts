@@ -152,6 +152,22 @@ describe('a server', () => {
     await until('it is gone', () => server.stats().links === 0)
   })
 
+  it('tells others no more of its transport than they take', async () => {
+    const server = await Server.listen()
+    const remote = await Link.connect(server.url, { reconnect: false })
+    const provider = await remote.provider(newId())
+    provider.serve(({ peer, payload }) => bytes(`${peer.transport} ${text(payload)}`))
+    const dial = async (): Promise<Port> => {
+      const { near, far } = simulatedPorts()
+      server.accept(Object.assign(far, { transport: 'a-transport-of-my-own-make', address: 'a'.repeat(1_000) }))
+      return near
+    }
+    const link = await Link.connect('sim:anything', { transports: { sim: dial } })
+    const consumer = await link.consumer(provider.channelId)
+    expect(text(await consumer.send(bytes('b')))).toBe('a-transport-of-my-ow b')
+    await Promise.all([link, remote, server].map((each) => each.close()))
+  })
+
   it('listens by a transport of its own, by the scheme of the address', async () => {
     const places: string[] = []
     let closed = 0
