@@ -191,7 +191,8 @@ export interface ServerOptions extends ListenAddress {
   readonly maxStreamsPerLink?: number
   /**
    * Bytes that may wait for one link that does not read, before it is cut (SLOW_LINK). From half of it on, or
-   * of `maxMemoryBytes` where that is less, whoever sends it the most has his streams to it reset. Default 256 MiB.
+   * of `maxMemoryBytes` where three quarters of that are taken, whoever sends it the most has his streams to it reset.
+   * Default 256 MiB.
    */
   readonly maxLinkBufferBytes?: number
   /** Bytes that the server and its in-process links may hold for others, all together. Default a quarter of the heap. */

@@ -1,10 +1,11 @@
 /**
  * Judges what waits for links that do not read: who has to go when it becomes too much.
  *
- * Floor 4. From half of a link's bound on, whoever sends it much more than the others has his streams to it reset: a
- * link that is busy for a moment must not be cut because another one floods it. At the whole bound the link itself is cut;
- * and when everything that waits for all links is more than the server may hold, the one with the most. Streams that had
- * to wait begin when an eighth is left, for a link that is always busy may never have read everything. [SOCK 7.4]
+ * Floor 4. From half of a link's bound on, or of the memory where little of that is left, whoever sends it much more than
+ * the others has his streams to it reset: a link that is busy for a moment must not be cut because another one floods it.
+ * At the whole bound the link itself is cut; and when everything that waits for all links is more than the server may
+ * hold, the one with the most. Streams that had to wait begin when an eighth is left, for a link that is always busy may
+ * never have read everything. [SOCK 7.4]
  */
 import type { MemoryBudget } from '#base/memory-budget'
 import type { Line } from './lines.ts'
@@ -40,11 +41,16 @@ export class Congestion {
     if (buffered > limit) line.overflowed(limit, buffered)
     else if (source !== undefined && !source.isTrusted) {
       waiting.count(source.info.linkId, bytes)
-      const greediest = buffered > this.#mostBytes / 2 ? waiting.bar() : undefined
+      const greediest = this.#isMuch(buffered) ? waiting.bar() : undefined
       if (greediest !== undefined) this.#joints.breakUp(line, greediest)
     }
     if (buffered < this.#mostBytes / 8) this.#join(line, waiting)
     if (this.#memory.used > this.#memory.limit) this.#cutLargest()
+  }
+
+  /** Of what may wait for one link; or of what may wait for all, when there is little left of that. */
+  #isMuch(buffered: number): boolean {
+    return buffered > this.#maxLinkBytes / 2 || (this.#memory.isTight && buffered > this.#memory.limit / 2)
   }
 
   /** Whether ends of the two are to be joined: else it is done once the one that has not read has. */
