@@ -181,7 +181,7 @@ export interface ServerOptions extends ListenAddress {
   readonly handshakeTimeoutMs?: number
   /** Milliseconds that `close()` leaves streams to finish. Default 1 000. */
   readonly graceMs?: number
-  /** Links at once. Default 100 000. */
+  /** Links at once. Default 100 000. Trusted links are not limited. */
   readonly maxLinks?: number
   /** Connections that have not finished their handshake, those of TLS included. Default 10 000. */
   readonly maxHandshakes?: number
