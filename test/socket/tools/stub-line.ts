@@ -34,7 +34,8 @@ export class StubLine implements Line {
     isCongested: false,
     attach: () => {},
     limit: () => {},
-    send: (kind: number, _flags: number, stream: number) => void this.told.push({ kind, number: stream }),
+    send: (kind: number, _flags: number, stream: number, _id: number, _bytes: Uint8Array, start: number, end: number) =>
+      this.took(kind, stream, end - start),
     relay: () => {},
     close: () => {},
     destroy: () => {},
@@ -73,7 +74,12 @@ export class StubLine implements Line {
     return ++this.#lastStream
   }
 
-  tell(kind: number, number: number): void {
+  tell(kind: number, number: number, _id: number, payload: Uint8Array, _source?: Line): void {
+    this.took(kind, number, payload.length)
+  }
+
+  /** A frame has come for it. */
+  took(kind: number, number: number, _size: number): void {
     this.told.push({ kind, number })
   }
 
