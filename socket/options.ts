@@ -181,7 +181,7 @@ export interface ServerOptions extends ListenAddress {
   readonly handshakeTimeoutMs?: number
   /** Milliseconds that `close()` leaves streams to finish. Default 1 000. */
   readonly graceMs?: number
-  /** Links at once. Default 100 000. */
+  /** Links at once. Default 100 000. Trusted links are not limited. */
   readonly maxLinks?: number
   /** Connections that have not finished their handshake, those of TLS included. Default 10 000. */
   readonly maxHandshakes?: number
@@ -190,8 +190,9 @@ export interface ServerOptions extends ListenAddress {
   /** Streams that one link may carry. Default 65 536. Trusted links are not limited. */
   readonly maxStreamsPerLink?: number
   /**
-   * Bytes that may wait for one link that does not read, before it is cut (SLOW_LINK). From half of it on, whoever sends
-   * it the most has his streams to it reset. Default 256 MiB.
+   * Bytes that may wait for one link that does not read, before it is cut (SLOW_LINK). From half of it on, or
+   * of `maxMemoryBytes` where three quarters of that are taken, whoever sends it the most has his streams to it reset.
+   * Default 256 MiB.
    */
   readonly maxLinkBufferBytes?: number
   /** Bytes that the server and its in-process links may hold for others, all together. Default a quarter of the heap. */

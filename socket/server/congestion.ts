@@ -1,15 +1,17 @@
 /**
  * Judges what waits for links that do not read: who has to go when it becomes too much.
  *
- * Floor 4. From half of a link's bound on, whoever sends it much more than the others has his streams to it reset: a
- * link that is busy for a moment must not be cut because another one floods it. At the whole bound the link itself is cut;
- * and when everything that waits for all links is more than the server may hold, the one with the most. [SOCK 7.4]
+ * Floor 4. From half of a link's bound on, or of the memory where little of that is left, whoever sends it much more than
+ * the others has his streams to it reset: a link that is busy for a moment must not be cut because another one floods it.
+ * At the whole bound the link itself is cut; and when everything that waits for all links is more than the server may
+ * hold, the one with the most. Streams that had to wait begin when an eighth is left, for a link that is always busy may
+ * never have read everything. [SOCK 7.4]
  */
 import type { MemoryBudget } from '#base/memory-budget'
 import type { Line } from './lines.ts'
 import { Waiting } from './waiting.ts'
 
-/** Resets the streams between two links, and joins their channel ends anew. */
+/** Resets the streams between two links, and begins others in their place. */
 export interface Joints {
   breakUp(line: Line, linkId: number): void
   rejoin(line: Line, linkIds: ReadonlySet<number>): void
@@ -18,11 +20,14 @@ export interface Joints {
 export class Congestion {
   readonly #congested = new Set<Line>()
   readonly #maxLinkBytes: number
+  /** What may wait for a link when nothing waits for others. */
+  readonly #mostBytes: number
   readonly #memory: MemoryBudget
   readonly #joints: Joints
 
   constructor(maxLinkBytes: number, memory: MemoryBudget, joints: Joints) {
     this.#maxLinkBytes = maxLinkBytes
+    this.#mostBytes = Math.min(maxLinkBytes, memory.limit)
     this.#memory = memory
     this.#joints = joints
   }
@@ -36,10 +41,16 @@ export class Congestion {
     if (buffered > limit) line.overflowed(limit, buffered)
     else if (source !== undefined && !source.isTrusted) {
       waiting.count(source.info.linkId, bytes)
-      const greediest = buffered > limit / 2 ? waiting.bar() : undefined
+      const greediest = this.#isMuch(buffered) ? waiting.bar() : undefined
       if (greediest !== undefined) this.#joints.breakUp(line, greediest)
     }
+    if (buffered < this.#mostBytes / 8) this.#join(line, waiting)
     if (this.#memory.used > this.#memory.limit) this.#cutLargest()
+  }
+
+  /** Of what may wait for one link; or of what may wait for all, when there is little left of that. */
+  #isMuch(buffered: number): boolean {
+    return buffered > this.#maxLinkBytes / 2 || (this.#memory.isTight && buffered > this.#memory.limit / 2)
   }
 
   /** Whether ends of the two are to be joined: else it is done once the one that has not read has. */
@@ -49,7 +60,7 @@ export class Congestion {
 
   #takes({ waiting }: Line, { info: { linkId } }: Line): boolean {
     if (waiting === undefined) return true
-    return !waiting.barred.has(linkId) && !waiting.mustWait(linkId, Math.min(this.#maxLinkBytes, this.#memory.limit))
+    return !waiting.barred.has(linkId) && !waiting.mustWait(linkId, this.#mostBytes)
   }
 
   /** The link has read what waited for it. */
@@ -57,8 +68,12 @@ export class Congestion {
     const { waiting } = line
     if (waiting === undefined) return
     this.forget(line)
-    const { barred, late } = waiting
-    if (barred.size + late.size > 0) this.#joints.rejoin(line, new Set([...barred, ...late]))
+    this.#join(line, waiting)
+  }
+
+  #join(line: Line, waiting: Waiting): void {
+    const kept = waiting.release()
+    if (kept.size > 0) this.#joints.rejoin(line, kept)
   }
 
   /** Nothing waits any more: it has been read, or the port is over. */

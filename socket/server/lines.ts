@@ -42,6 +42,10 @@ export interface Side {
   readonly number: number
   readonly end: SwitchEnd
   other: Side
+  /** Its place among the sides of its end. */
+  at: number
+  /** Whether both links have been told of the stream: until then nothing passes. */
+  isTold: boolean
 }
 
 export interface SwitchEnd {
@@ -50,4 +54,6 @@ export interface SwitchEnd {
   readonly open: Open
   /** Its place among the ends of its kind on the channel. */
   at: number
+  /** Of its streams, also when it has been shut. */
+  sides: Side[]
 }

@@ -2,7 +2,8 @@
  * Who is connected: links, connections that are still in their handshake, and which connection a link has now.
  *
  * Floor 7. Handshakes have a bound of their own, so that those who connect and say nothing take no place of those who
- * do. When all are taken, the oldest that has said nothing has to go; where all have spoken, the newest is refused.
+ * do. When all are taken, the oldest that has said nothing has to go; where all have spoken, the newest is refused. Those
+ * who are trusted always have a place: nobody keeps a program from its own server.
  */
 import type { Cancel } from '#base/clock'
 import { type SignalboxError, type SocketErrorCode, socketError } from '#base/errors'
@@ -57,6 +58,10 @@ export class Roster {
 
   /** Whether there is a place for its handshake. */
   begin(connection: ServerConnection): boolean {
+    if (connection.isTrusted) {
+      this.#judged.add(connection)
+      return true
+    }
     if (!this.#hasRoom()) return false
     this.#silent.add(connection)
     return true
@@ -73,7 +78,7 @@ export class Roster {
     this.#sessions.get(key)?.end(socketError('REPLACED'))
     // Whoever was told of that may have closed everything.
     if (!this.#judged.has(connection)) return 'SERVER_CLOSING'
-    if (this.links.size >= this.#maxLinks) return 'TOO_MANY_LINKS'
+    if (!connection.isTrusted && this.links.size >= this.#maxLinks) return 'TOO_MANY_LINKS'
     this.#judged.delete(connection)
     this.links.add(connection)
     this.#sessions.set(key, connection)

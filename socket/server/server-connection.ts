@@ -15,7 +15,9 @@ import {
   decodeHello,
   decodeOpen,
   encodeWelcome,
+  maxAddressChars,
   maxHelloBytes,
+  maxTransportChars,
   type Open,
   plainIdentity,
 } from '../wire/control-frames.ts'
@@ -80,9 +82,10 @@ export class ServerConnection implements Line, PortOwner, Watched {
   #reason: Error | undefined
 
   constructor(port: Port, linkId: number, host: ConnectionHost, given: AcceptOptions) {
-    const { transport } = port
     const { settings } = host
-    const address = given.address ?? port.address
+    // No more than others take: whoever was joined with it would be cut for what it is told.
+    const transport = port.transport.slice(0, maxTransportChars)
+    const address = (given.address ?? port.address).slice(0, maxAddressChars)
     this.port = port
     this.info = { linkId, name: '', transport, address, identity: noIdentity, features: noFeatures }
     this.isTrusted = given.trusted === true

@@ -23,10 +23,19 @@ interface Channel {
   readonly id: string
   providers: SwitchEnd[]
   consumers: SwitchEnd[]
+  /** There has been no room for a first Provider. */
+  refusal: Refusal | undefined
+}
+
+interface Refusal {
+  /** So many Consumers could have been closed for it. */
+  readonly room: number
+  /** So many come or go until somebody looks again: who asks again and again must not have all of them looked at. */
+  changes: number
 }
 
 export class Switchboard implements Joints {
-  /** Streams that join a Consumer and a Provider. */
+  /** Streams that join a Consumer and a Provider, and that both have been told of. */
   streams = 0
   /** Frames for streams that were over. */
   lateFrames = 0
@@ -34,6 +43,8 @@ export class Switchboard implements Joints {
   readonly #channels = new Map<string, Channel>()
   readonly #maxBytes: number
   #ends = 0
+  /** Streams that nobody has been told of yet. */
+  #asleep = 0
 
   constructor(maxLinkBufferBytes: number, memory: MemoryBudget) {
     this.#maxBytes = memory.limit
@@ -47,7 +58,7 @@ export class Switchboard implements Joints {
 
   /** Each link has its bounds; what all of them have together is bounded by memory. */
   get #isCrowded(): boolean {
-    return this.#ends * endBytes + this.streams * streamBytes >= this.#maxBytes
+    return this.#ends * endBytes + (this.streams + this.#asleep) * streamBytes >= this.#maxBytes
   }
 
   /** Sends a frame of a stream to the other side. `framed` as in `FrameSink`. */
@@ -63,7 +74,7 @@ export class Switchboard implements Joints {
     framed: boolean,
   ): void {
     const side = line.sides.get(stream)
-    if (side === undefined) {
+    if (side === undefined || !side.isTold) {
       this.lateFrames++
       return
     }
@@ -84,7 +95,7 @@ export class Switchboard implements Joints {
    */
   open(line: Line, number: number, open: Open): SocketErrorCode | undefined {
     const { role, channelId, shared } = open
-    const channel = this.#channels.get(channelId) ?? { id: channelId, providers: [], consumers: [] }
+    const channel = this.#channels.get(channelId) ?? newChannel(channelId)
     if (role === 'provider') {
       const [first] = channel.providers
       if (first && !(shared && first.open.shared)) return 'CHANNEL_CONFLICT'
@@ -92,22 +103,25 @@ export class Switchboard implements Joints {
     const others = role === 'provider' ? channel.consumers : channel.providers
     if (!line.isTrusted && this.#isCrowded) return 'MEMORY_FULL'
     const surplus = line.sides.size + others.length - line.maxStreams
-    const crowd = role === 'provider' && channel.providers.length === 0 ? crowdOf(channel.consumers, surplus) : []
+    const crowd = role === 'provider' && channel.providers.length === 0 ? crowdOf(channel, surplus) : []
     // Nobody is closed for a Provider that is refused all the same.
     if (surplus > crowd.length) return 'TOO_MANY_CHANNELS'
     for (const other of crowd) this.#evict(other)
     if (role === 'consumer' && others.length > 0 && others.every(isFull)) return 'TOO_MANY_CHANNELS'
-    const end: SwitchEnd = { line, number, open: this.#known(open, channel), at: 0 }
+    const end: SwitchEnd = { line, number, open: this.#known(open, channel), at: 0, sides: [] }
     this.#channels.set(channelId, channel)
     line.ends.set(number, end)
     this.#ends++
-    if (role === 'provider') channel.providers = withEnd(channel.providers, end)
-    else channel.consumers = withEnd(channel.consumers, end)
+    if (role === 'provider') channel.providers = added(channel.providers, end)
+    else {
+      channel.consumers = added(channel.consumers, end)
+      if (channel.refusal) channel.refusal.changes--
+    }
     // A copy: those that have to go are taken from the list meanwhile.
     for (const other of [...others]) {
       if (isFull(other)) {
         if (role === 'provider') this.#evict(other)
-      } else if (this.congestion.mayJoin(line, other.line)) this.#join(end, other)
+      } else this.#join(end, other)
     }
     line.tell(Kind.OPENED, number, 0, none)
     return undefined
@@ -115,35 +129,34 @@ export class Switchboard implements Joints {
 
   /** Takes an end off its channel. Its streams go on until they are reset. */
   shut(end: SwitchEnd): void {
-    if (end.line.ends.delete(end.number)) this.#ends--
+    if (!end.line.ends.delete(end.number)) return
+    this.#ends--
+    for (const side of [...end.sides]) if (!side.isTold) this.#part(side)
     const channel = this.#channels.get(end.open.channelId)
     if (channel === undefined) return
-    removeEnd(end.open.role === 'provider' ? channel.providers : channel.consumers, end)
+    remove(end.open.role === 'provider' ? channel.providers : channel.consumers, end)
+    if (channel.refusal && end.open.role === 'consumer') channel.refusal.changes--
     if (channel.consumers.length + channel.providers.length === 0) this.#channels.delete(end.open.channelId)
   }
 
-  /** Resets the streams between a link and another that floods it. */
+  /** Resets the streams between a link and another that floods it. Those that take their place are told of later. */
   breakUp(line: Line, linkId: number): void {
     const failure = encodeFailure(socketError('SLOW_LINK', 'The link at one end could not take what the other sent.'))
     for (const side of line.sides.values()) {
-      if (side.other.line.info.linkId === linkId) this.#reset(side, failure)
+      const { end, other } = side
+      // Of a link that is joined with itself both sides are here.
+      const isOver = line.sides.get(side.number) !== side
+      if (isOver || !side.isTold || other.line.info.linkId !== linkId) continue
+      this.#reset(side, failure)
+      if (isOpen(end) && isOpen(other.end)) this.#join(end, other.end)
     }
   }
 
-  /** Joins those ends of a link with ends of the others that have no stream between them. */
+  /** Begins the streams between a link and the others that have not begun. */
   rejoin(line: Line, linkIds: ReadonlySet<number>): void {
-    const joined = new Map<SwitchEnd, Set<SwitchEnd>>()
-    for (const { end, other } of line.sides.values()) {
-      if (linkIds.has(other.line.info.linkId)) joined.set(end, (joined.get(end) ?? new Set()).add(other.end))
-    }
-    for (const end of line.ends.values()) {
-      const channel = this.#channels.get(end.open.channelId)
-      const others = (end.open.role === 'provider' ? channel?.consumers : channel?.providers) ?? []
-      for (const other of others) {
-        const isWanted = linkIds.has(other.line.info.linkId) && joined.get(end)?.has(other) !== true
-        if (isWanted && !isFull(end) && !isFull(other) && this.congestion.mayJoin(line, other.line))
-          this.#join(end, other)
-      }
+    for (const side of line.sides.values()) {
+      const isThere = line.sides.get(side.number) === side
+      if (isThere && !side.isTold && linkIds.has(side.other.line.info.linkId)) this.#begin(side)
     }
   }
 
@@ -165,15 +178,30 @@ export class Switchboard implements Joints {
     return known?.shared === open.shared ? known : { ...open, channelId: id }
   }
 
-  /** The Provider is told first, so that it is there when the Consumer's first message comes. */
+  /** The stream takes its place of what a link may have also while it cannot begin. */
   #join(one: SwitchEnd, two: SwitchEnd): void {
-    const [consumer, provider] = one.open.role === 'consumer' ? [one, two] : [two, one]
-    const near = { line: consumer.line, number: consumer.line.nextStream(), end: consumer } as Side
+    const near = { line: one.line, number: one.line.nextStream(), end: one, at: 0, isTold: false } as Side
     // Its number is taken before the other is chosen: both may be of one link.
     near.line.sides.set(near.number, near)
-    const far: Side = { line: provider.line, number: provider.line.nextStream(), end: provider, other: near }
+    const far: Side = { line: two.line, number: two.line.nextStream(), end: two, at: 0, isTold: false, other: near }
     near.other = far
     far.line.sides.set(far.number, far)
+    one.sides = added(one.sides, near)
+    two.sides = added(two.sides, far)
+    this.#asleep++
+    this.#begin(near)
+  }
+
+  /**
+   * Tells both links of a stream, unless that has to wait until one of them has read. The Provider is told first, so that
+   * it is there when the Consumer's first message comes.
+   */
+  #begin(side: Side): void {
+    const [near, far] = side.end.open.role === 'consumer' ? [side, side.other] : [side.other, side]
+    if (!this.congestion.mayJoin(near.line, far.line)) return
+    near.isTold = true
+    far.isTold = true
+    this.#asleep--
     this.streams++
     attach(far, near.line)
     // That may have been too much for it, and have parted them again.
@@ -183,8 +211,11 @@ export class Switchboard implements Joints {
   /** Its link has as many streams as it may. */
   #evict(end: SwitchEnd): void {
     const code = 'TOO_MANY_CHANNELS'
-    const failure = encodeFailure(socketError(code))
-    for (const side of end.line.sides.values()) if (side.end === end) this.#reset(side, failure)
+    const told = end.sides.filter(({ isTold }) => isTold)
+    if (told.length > 0) {
+      const failure = encodeFailure(socketError(code))
+      for (const side of told) this.#reset(side, failure)
+    }
     this.shut(end)
     end.line.evicted(end, code)
   }
@@ -199,9 +230,21 @@ export class Switchboard implements Joints {
 
   #part(side: Side): void {
     if (!side.line.sides.delete(side.number)) return
-    side.other.line.sides.delete(side.other.number)
-    this.streams--
+    const { other } = side
+    other.line.sides.delete(other.number)
+    remove(side.end.sides, side)
+    remove(other.end.sides, other)
+    if (side.isTold) this.streams--
+    else this.#asleep--
   }
+}
+
+function newChannel(id: string): Channel {
+  return { id, providers: [], consumers: [], refusal: undefined }
+}
+
+function isOpen({ line, number }: SwitchEnd): boolean {
+  return line.ends.has(number)
 }
 
 function isFull({ line }: SwitchEnd): boolean {
@@ -213,8 +256,18 @@ function isFull({ line }: SwitchEnd): boolean {
  * of them as the others have on average some must close. Else one link could keep every Provider off a channel. Gives
  * those, and fewer than `surplus` where that does not make room. [SOCK 4.3]
  */
-function crowdOf(consumers: readonly SwitchEnd[], surplus: number): readonly SwitchEnd[] {
+function crowdOf(channel: Channel, surplus: number): readonly SwitchEnd[] {
+  const { consumers, refusal } = channel
   if (surplus <= 0 || surplus >= consumers.length) return []
+  if (refusal !== undefined && refusal.changes > 0 && refusal.room < surplus) return []
+  const crowd = largestOf(consumers, surplus)
+  const isRefused = crowd.length < surplus
+  channel.refusal = isRefused ? { room: crowd.length, changes: Math.ceil(consumers.length / 16) } : undefined
+  return crowd
+}
+
+/** Ends of those links that have more than twice as many as the others on average, `surplus` at most. */
+function largestOf(consumers: readonly SwitchEnd[], surplus: number): SwitchEnd[] {
   const byLine = new Map<Line, SwitchEnd[]>()
   for (const end of consumers) {
     const ends = byLine.get(end.line)
@@ -248,18 +301,23 @@ function introduced(peer: Line, isTrusted: boolean): Uint8Array {
   return peer.introduction
 }
 
+/** What knows its place in a list. */
+interface Placed {
+  at: number
+}
+
 /** A list of one is made as such, for an array that is pushed to reserves room for sixteen more. */
-function withEnd(ends: SwitchEnd[], end: SwitchEnd): SwitchEnd[] {
-  end.at = ends.length
-  if (ends.length === 0) return [end]
-  ends.push(end)
-  return ends
+function added<T extends Placed>(list: T[], one: T): T[] {
+  one.at = list.length
+  if (list.length === 0) return [one]
+  list.push(one)
+  return list
 }
 
 /** In one step however many there are: the last takes its place. */
-function removeEnd(ends: SwitchEnd[], end: SwitchEnd): void {
-  const last = ends.pop() as SwitchEnd
-  if (last === end) return
-  ends[end.at] = last
-  last.at = end.at
+function remove<T extends Placed>(list: T[], one: T): void {
+  const last = list.pop() as T
+  if (last === one) return
+  list[one.at] = last
+  last.at = one.at
 }

@@ -9,6 +9,8 @@ import type { MemoryBudget } from '#base/memory-budget'
 
 /** Of what may wait: who has sent less is joined even where much waits. */
 const smallPart = 1 / 1_024
+/** So many bytes have to come for each share before all of them are looked at again. */
+const bytesPerLook = 8
 /** Shares below this are forgotten when they are halved. */
 const leastShare = 1_024
 const nobody: ReadonlySet<number> = new Set()
@@ -22,6 +24,8 @@ export class Waiting {
   /** Bytes sent to it, by the number of the link that sent them. */
   #shares: Map<number, number> | undefined
   #total = 0
+  /** Bytes until the shares are looked at. */
+  #untilLook = 0
   /** What is counted in the budget. */
   #bytes = 0
 
@@ -45,13 +49,15 @@ export class Waiting {
     this.#shares ??= new Map()
     this.#shares.set(linkId, (this.#shares.get(linkId) ?? 0) + bytes)
     this.#total += bytes
+    this.#untilLook -= bytes
     if (this.#total > this.#bytes * 2) this.#halve(this.#shares)
   }
 
   /** The link that has sent the most, if that is more than twice what the others have on average; it is barred then. */
   bar(): number | undefined {
     const shares = this.#shares
-    if (shares === undefined) return undefined
+    if (shares === undefined || this.#untilLook > 0) return undefined
+    this.#untilLook = shares.size * bytesPerLook
     let most = 0
     let greediest: number | undefined
     for (const [linkId, share] of shares) {
@@ -74,6 +80,15 @@ export class Waiting {
     if (this.#bytes <= maxBytes / 4 || (this.#shares?.get(linkId) ?? 0) <= maxBytes * smallPart) return false
     if (!this.late.has(linkId)) this.late = new Set(this.late).add(linkId)
     return true
+  }
+
+  /** Those that were barred or late, and are not any more. */
+  release(): ReadonlySet<number> {
+    const { barred, late } = this
+    if (barred.size + late.size === 0) return nobody
+    this.barred = nobody
+    this.late = nobody
+    return new Set([...barred, ...late])
   }
 
   #halve(shares: Map<number, number>): void {

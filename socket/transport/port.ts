@@ -36,7 +36,7 @@ export interface PortOwner extends FrameSink {
 }
 
 export interface Port {
-  /** 'tcp', 'tls', 'unix' or 'local'. */
+  /** 'tcp', 'tls', 'unix', 'local' or a name of one's own, of which the first 20 characters are told. */
   readonly transport: string
   /** The peer's address, '' where it has none. */
   readonly address: string

@@ -257,7 +257,8 @@ class SimulatedPort implements Port {
     this.way.send(join(this.#frames, this.#bytes))
     this.#frames = []
     this.#bytes = 0
-    this.isCongested = this.way.waiting >= this.#simulation.highWaterBytes
+    // Only when everything has arrived is it over, and the owner told.
+    if (this.way.waiting >= this.#simulation.highWaterBytes) this.isCongested = true
   }
 
   #arrivedThere(bytes: Uint8Array | undefined): void {

@@ -43,6 +43,10 @@ export interface Open {
 /** An identity travels in one frame to every link that is joined with its own. */
 const maxIdentityChars = 8 * 1024
 
+/** Of what is told of a link besides. */
+export const maxTransportChars = 20
+export const maxAddressChars = 300
+
 type Fields = Record<string, unknown>
 
 /** This side insists on nothing. Throws INVALID_OPTION for credentials that JSON cannot carry. */
@@ -123,7 +127,8 @@ export function encodePeer(peer: Omit<PeerInfo, 'address'> & Partial<PeerInfo>):
 
 export function decodePeer(bytes: Uint8Array, start: number, end: number): PeerInfo {
   const { linkId, name, transport, address = '', identity, ...lists } = fields(bytes, start, end)
-  const isWhole = Number.isSafeInteger(linkId) && isText(name, 200) && isText(transport, 20) && isText(address, 300)
+  const isPlace = isText(transport, maxTransportChars) && isText(address, maxAddressChars)
+  const isWhole = Number.isSafeInteger(linkId) && isText(name, 200) && isPlace
   const features = readFeatures(lists['features'])
   if (!isWhole || !isObject.test(identity) || features === undefined) throw malformed('ATTACH')
   const known = Object.keys(identity as Identity).length === 0 ? noIdentity : (identity as Identity)

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { newId } from '../../../base/identifier.ts'
 import { Kind } from '../../../socket/wire/frame.ts'
 import { bytes, failure, House } from '../tools/house.ts'
-import { goodHello, RawPeer } from '../tools/raw-peer.ts'
+import { goodHello, hello, RawPeer } from '../tools/raw-peer.ts'
 import { until } from '../tools/until.ts'
 import { certificate } from '../transport/certificate.ts'
 import { encodeFrame, json } from '../wire/naive-frame.ts'
@@ -214,10 +214,26 @@ describe('a link of the same program', () => {
     await link.close()
   })
 
-  it('is refused with TOO_MANY_LINKS like any other', async () => {
+  it('is refused with TOO_MANY_LINKS like any other if it has an identity', async () => {
     await using house = await House.open('in-process', { maxLinks: 1 })
     await house.server.link().consumer(newId())
-    expect(await house.server.link().closed).toMatchObject({ code: 'TOO_MANY_LINKS' })
+    expect(await house.server.link({ identity: { name: 'ann' } }).closed).toMatchObject({ code: 'TOO_MANY_LINKS' })
+  })
+
+  it('is let in, being trusted, however many others are connected or try to be', async () => {
+    const authenticate = (): Promise<never> => new Promise(() => {})
+    await using full = await House.open('tcp', { maxLinks: 1 })
+    await full.link()
+    await using besieged = await House.open('tcp', { maxHandshakes: 1, authenticate })
+    await using peer = await RawPeer.connect(besieged.server.url)
+    peer.write(hello())
+    await until('it is judged', () => besieged.server.stats().handshakes === 1)
+    for (const { server } of [full, besieged]) {
+      const link = server.link()
+      const provider = await link.provider(newId())
+      expect([link.isOpen, provider.consumers]).toEqual([true, 0])
+      await link.close()
+    }
   })
 })
 

@@ -102,6 +102,22 @@ describe('a simulated pair of ports', () => {
     expect([near.isCongested, near.buffered, two.frames.length]).toEqual([false, 0, 10])
   })
 
+  it('is congested until its owner is told that it is not, also where more is sent while some has arrived', async () => {
+    const clock = new ManualClock()
+    const { near, one } = open({ clock, latencyMs: 50, highWaterBytes: 1_000 })
+    say(near, new Uint8Array(2_000))
+    await turns()
+    clock.advance(40)
+    say(near, 'a')
+    await turns()
+    clock.advance(10)
+    say(near, 'b')
+    await turns()
+    expect([near.isCongested, near.buffered, one.drains]).toEqual([true, 34, 0])
+    clock.advance(50)
+    expect([near.isCongested, near.buffered, one.drains]).toEqual([false, 0, 1])
+  })
+
   it('refuses options that make no sense', () => {
     expect(() => simulatedPorts({ latencyMs: -1 })).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
   })
@@ -134,6 +150,22 @@ describe('a server', () => {
     expect(asked).toEqual(['ann consumer somewhere'])
     near.close()
     await until('it is gone', () => server.stats().links === 0)
+  })
+
+  it('tells others no more of its transport than they take', async () => {
+    const server = await Server.listen()
+    const remote = await Link.connect(server.url, { reconnect: false })
+    const provider = await remote.provider(newId())
+    provider.serve(({ peer, payload }) => bytes(`${peer.transport} ${text(payload)}`))
+    const dial = async (): Promise<Port> => {
+      const { near, far } = simulatedPorts()
+      server.accept(Object.assign(far, { transport: 'a-transport-of-my-own-make', address: 'a'.repeat(1_000) }))
+      return near
+    }
+    const link = await Link.connect('sim:anything', { transports: { sim: dial } })
+    const consumer = await link.consumer(provider.channelId)
+    expect(text(await consumer.send(bytes('b')))).toBe('a-transport-of-my-ow b')
+    await Promise.all([link, remote, server].map((each) => each.close()))
   })
 
   it('listens by a transport of its own, by the scheme of the address', async () => {
