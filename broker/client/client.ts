@@ -8,6 +8,7 @@
 import { bounded } from '#base/bounded'
 import { traced } from '#base/caller'
 import type { Clock } from '#base/clock'
+import { handled } from '#base/deferred'
 import { SignalboxError, socketError } from '#base/errors'
 import { newId } from '#base/identifier'
 import { invalid } from '#base/verify'
@@ -197,8 +198,9 @@ export class Client implements PubSub {
   async drain(options: Pick<WaitOptions, 'timeoutMs'> = {}): Promise<void> {
     verifyWait('drain', options)
     const { timeoutMs = waitTimeoutMs } = options
-    await bounded(this.#drained(timeoutMs), { timeoutMs }, this.clock).catch(() => {})
-    await this.close()
+    const isDrained = bounded(this.#drained(timeoutMs), { timeoutMs }, this.clock).then(() => true)
+    if (await isDrained.catch(() => false)) await this.close()
+    else await this.end()
   }
 
   /** Ends it: what was published goes to the broker first, if there is one, for a second at most. Never rejects. */
@@ -213,7 +215,7 @@ export class Client implements PubSub {
 
   /** @internal Takes no more publishes; resolves when those that were taken have left, as far as they can. */
   departed(): Promise<void> {
-    return this.#publisher.departed(this.#control.whenMet.then(() => this.#released))
+    return this.#publisher.departed(handled(this.#control.whenMet.then(() => this.#released)))
   }
 
   /** @internal What has not left is lost. */

@@ -6,6 +6,7 @@ import { type Broker as B, Broker, type Client, connect, type Subscription } fro
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../../base/clock.ts'
 import { until } from '../../socket/tools/until.ts'
+import { ScriptedBroker } from '../tools/scripted-broker.ts'
 
 const remote = (broker: B): Promise<Client> => connect(broker.url)
 const local = async (broker: B): Promise<Client> => broker.client()
@@ -84,11 +85,23 @@ it('what a broker has published itself is forwarded before it closes', async () 
   expect(subscription.received).toBe(100)
 })
 
+/** A second never passes. */
+const after: typeof systemClock.after = (ms, ...rest) => (ms === 1_000 ? () => {} : systemClock.after(ms, ...rest))
+const clock = { ...systemClock, after }
+
+it('a drain whose time is over waits no longer', async () => {
+  await using broker = await ScriptedBroker.listen()
+  broker.holds = true
+  const client = await connect(broker.url, { clock })
+  const published = Array.from({ length: 200 }, () => client.publish('t.a', new Uint8Array(1010)))
+  const settled = Promise.allSettled(published)
+  await client.drain({ timeoutMs: 100 })
+  expect((await settled).filter(({ status }) => status === 'rejected')).not.toEqual([])
+})
+
 it('closing waits for no broker that is not there', async () => {
-  // A second never passes.
-  const after: typeof systemClock.after = (ms, ...rest) => (ms === 1_000 ? () => {} : systemClock.after(ms, ...rest))
   const broker = await Broker.listen({ graceMs: 10 })
-  const client = await connect(broker.url, { clock: { ...systemClock, after }, heartbeatMs: 100_000 })
+  const client = await connect(broker.url, { clock })
   await client.publish('t.a', 1)
   await client.flush()
   await broker.close()
