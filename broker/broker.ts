@@ -214,7 +214,8 @@ export class Broker implements PubSub {
   }
 
   async #close(): Promise<void> {
-    // What its own clients have published is taken like what comes from elsewhere.
+    // What its own clients have published is taken like what comes from elsewhere, and no slow subscription keeps it back.
+    this.#hub.hurry()
     await Promise.all([...this.#clients].map((client) => client.departed()))
     await this.#hub.close()
     await Promise.all([...this.#clients].map((client) => client.end()))

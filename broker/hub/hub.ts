@@ -119,6 +119,11 @@ export class Hub {
     }
   }
 
+  /** Holds no publisher up any more, for it is about to be closed. */
+  hurry(): void {
+    this.#intake.pacer.close()
+  }
+
   /**
    * Leaves its channel, so that clients keep what they publish for the next broker; takes and forwards what is under
    * way, and what it holds, for `drainMs` at most; then leaves the server.
@@ -180,7 +185,7 @@ export class Hub {
   /** Holds nobody up, keeps nobody waiting, and has no timer any more. */
   #rest(): void {
     this.#stopSweeping()
-    this.#intake.pacer.close()
+    this.hurry()
     this.#refusals.close()
   }
 

@@ -85,6 +85,25 @@ it('what a broker has published itself is forwarded before it closes', async () 
   expect(subscription.received).toBe(100)
 })
 
+it('what a broker has published itself is taken before it closes, also where a slow subscription keeps its credit', async () => {
+  const broker = await Broker.listen({ pacing: { share: 1 } })
+  await using reader = await connect(broker.url)
+  await reader.subscribe('t.a', { limit: { messages: 1_000 } })
+  let [taken, isOver] = [0, false]
+  const publishing = (async () => {
+    for (;;) {
+      await broker.publish('t.a', new Uint8Array(1010))
+      taken++
+    }
+  })().catch(() => {
+    isOver = true
+  })
+  await until('its credit is kept', () => broker.stats().paced > 0)
+  await broker.close()
+  await publishing
+  expect([isOver, broker.stats().published]).toEqual([true, taken])
+})
+
 /** A second never passes. */
 const after: typeof systemClock.after = (ms, ...rest) => (ms === 1_000 ? () => {} : systemClock.after(ms, ...rest))
 const clock = { ...systemClock, after }
