@@ -74,6 +74,8 @@ export class Publisher {
   #stream = new Sent()
   /** Those of brokers that are leaving, though another has come: they still take what was sent. The oldest first. */
   readonly #leaving: Sent[] = []
+  /** The latest that has ended in good order: its broker may still tell what of it was refused. */
+  #ended = new Sent()
   readonly #shortfall: Shortfall
   readonly #room: Room
 
@@ -174,15 +176,14 @@ export class Publisher {
     return this.#isLeaving
   }
 
-  /** Whether parcels wait, or the fragments of one are on their way. */
   get #isLeaving(): boolean {
     return this.#departures.left < this.#packer.wrapped
   }
 
   /**
-   * For a client that closes: takes nothing new, and resolves when what was taken has left, within a second, or when
-   * there is no broker. Who published was told yes when there was credit, which need not last for all that was packed
-   * since. `released`: nothing leaves before, and a client in the broker's process need not have waited for that.
+   * For a client that closes: takes nothing new, and resolves when what was taken has left, within a second, or there is
+   * no broker: whoever published was told yes while there was credit, which need not last for all that was packed since.
+   * `released`: nothing leaves before, and a client in the broker's process need not have waited for that.
    */
   async departed(released: Promise<void>): Promise<void> {
     this.#isStopped = true
@@ -214,8 +215,8 @@ export class Publisher {
 
   /** What the broker refused of what was sent; or one before it, which is leaving. */
   refusedByBroker(refusal: Refusal, isEarlier: boolean): void {
-    const stream = (isEarlier && this.#leaving[0]) || this.#stream
-    stream.told += refusal.count
+    const stream = this.#brokers > 0 && !isEarlier ? this.#stream : (this.#leaving[0] ?? this.#ended)
+    this.#shortfall.refused += stream.tell(refusal.count)
     this.#shortfall.because(refusal)
   }
 
@@ -267,12 +268,15 @@ export class Publisher {
       return
     }
     const [stream = this.#renewed()] = this.#leaving.splice(at, 1)
-    const { sent, certain, refused, told, over } = stream
-    // A stream that ended in good order has brought everything; what of it was refused, no flush has counted.
-    if (error) this.#shortfall.lost += sent - certain
-    else this.#shortfall.refused += Math.max(0, told - refused)
     stream.isOver = true
-    over.resolve()
+    stream.over.resolve()
+    if (error) {
+      this.#shortfall.lost += stream.sent - stream.certain
+      return
+    }
+    // A stream that ended in good order has brought everything; what of it was refused, no flush has counted.
+    this.#shortfall.refused += stream.uncounted
+    this.#ended = stream
   }
 
   /** Begins to count anew, and returns what counted before. */
