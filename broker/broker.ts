@@ -186,7 +186,10 @@ export class Broker implements PubSub {
     await this.close()
   }
 
-  /** Takes nothing new, forwards what it holds (`drainMs`), ends its clients, then the server. Never rejects. */
+  /**
+   * Takes nothing new, forwards what its own clients have published (a second at most) and what it holds (`drainMs`), ends
+   * its clients, then the server. Never rejects.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -211,10 +214,11 @@ export class Broker implements PubSub {
   }
 
   async #close(): Promise<void> {
-    // What its own clients have published is taken like what comes from elsewhere.
+    // What its own clients have published is taken like what comes from elsewhere, and no slow subscription keeps it back.
+    this.#hub.hurry()
     await Promise.all([...this.#clients].map((client) => client.departed()))
     await this.#hub.close()
-    await Promise.all([...this.#clients].map((client) => client.close()))
+    await Promise.all([...this.#clients].map((client) => client.end()))
     await this.#server?.close()
   }
 }

@@ -1,7 +1,8 @@
 /** The public names of the broker. Floor 16. */
 export { type Identity, RemoteError, SignalboxError, socketErrors } from '#socket'
 export { Broker, type BrokerStats, type LocalClientOptions } from './broker.ts'
-export type { Client, ClientLimits, ClientStats } from './client/client.ts'
+export type { Client } from './client/client.ts'
+export type { ClientLimits, ClientStats } from './client/client-stats.ts'
 export { connect } from './client/connect.ts'
 export type { Headers, Message } from './client/message.ts'
 export type {

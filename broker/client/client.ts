@@ -8,6 +8,7 @@
 import { bounded } from '#base/bounded'
 import { traced } from '#base/caller'
 import type { Clock } from '#base/clock'
+import { handled } from '#base/deferred'
 import { SignalboxError, socketError } from '#base/errors'
 import { newId } from '#base/identifier'
 import { invalid } from '#base/verify'
@@ -16,6 +17,7 @@ import { NameCache } from '../shared/name-cache.ts'
 import { decodeSubscribeReply, type HelloReply, type Refusal, type SubscribeReply } from '../shared/replies.ts'
 import type { Resume } from '../shared/requests.ts'
 import { checkPattern } from '../shared/topic-name.ts'
+import type { ClientLimits, ClientStats } from './client-stats.ts'
 import { Control } from './control.ts'
 import {
   type PublishOptions,
@@ -37,27 +39,6 @@ import { Subscription } from './subscription.ts'
 /** What a request to subscribe may take at most, and what of it is not the list of what was seen. */
 const maxSubscribeBytes = 256 * 1024
 const subscribeFieldsBytes = 2 * 1024
-
-/** What this client holds at the moment, and what was refused so far. */
-export interface ClientStats {
-  /** Subscriptions of this client. */
-  readonly subscriptions: number
-  /** Bytes published and waiting for credit. */
-  readonly bufferedBytes: number
-  /** Messages refused here: the buffer was full, the data could not be encoded, the topic is none ... */
-  readonly refused: number
-  /** Messages that were sent, and refused by the broker. */
-  readonly refusedByBroker: number
-  /** Channel ends and streams on its link. */
-  readonly channels: number
-  readonly streams: number
-}
-
-/** What holds for this client: its own limits, cut to those of its broker. */
-export interface ClientLimits {
-  /** The largest message, with its names and attributes, in bytes. */
-  readonly maxMessageBytes: number
-}
 
 export interface ClientSettings {
   readonly name: string
@@ -90,6 +71,8 @@ export class Client implements PubSub {
   #maxMessageBytes: number
   /** Brokers met so far. */
   #brokers = 0
+  /** Resolves when what was published may leave for the latest. */
+  #released: Promise<void> = Promise.resolve()
   #refusedByBroker = 0
   #isClosed = false
   /** What ended it, unless this program did. */
@@ -121,7 +104,7 @@ export class Client implements PubSub {
     this.#control = new Control(link, settings, {
       met: (reply) => this.#met(reply),
       lost: () => this.#lost(),
-      refused: (refusals) => this.#refused(refusals),
+      refused: (refusals, isEarlier) => this.#refused(refusals, isEarlier),
       failed: (error) => this.#failed(error),
     })
     this.closed = link.closed.then((error) => {
@@ -215,23 +198,30 @@ export class Client implements PubSub {
   async drain(options: Pick<WaitOptions, 'timeoutMs'> = {}): Promise<void> {
     verifyWait('drain', options)
     const { timeoutMs = waitTimeoutMs } = options
-    await bounded(this.#drained(timeoutMs), { timeoutMs }, this.clock).catch(() => {})
-    await this.close()
+    const isDrained = bounded(this.#drained(timeoutMs), { timeoutMs }, this.clock).then(() => true)
+    if (await isDrained.catch(() => false)) await this.close()
+    else await this.end()
   }
 
-  /** Ends it: what was published still goes out as far as there is credit, loops end. Never rejects. */
+  /** Ends it: what was published goes to the broker first, if there is one, for a second at most. Never rejects. */
   async close(): Promise<void> {
     if (this.#publisher.hasToLeave()) await this.departed()
-    this.#finish(undefined)
-    await this.#link.close()
+    await this.end()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 
-  /** @internal */ departed(): Promise<void> {
-    return this.#publisher.departed(this.#control.whenMet)
+  /** @internal Takes no more publishes; resolves when those that were taken have left, as far as they can. */
+  departed(): Promise<void> {
+    return this.#publisher.departed(handled(this.#control.whenMet.then(() => this.#released)))
+  }
+
+  /** @internal What has not left is lost. */
+  async end(): Promise<void> {
+    this.#finish(undefined)
+    await this.#link.close()
   }
 
   /** @internal */
@@ -330,7 +320,7 @@ export class Client implements PubSub {
       return
     }
     // What was published meanwhile may be for these subscriptions.
-    void Promise.all([...this.#restorers.values()].map((restorer) => restorer.met())).then(() => {
+    this.#released = Promise.all([...this.#restorers.values()].map((restorer) => restorer.met())).then(() => {
       if (broker === this.#brokers && this.#control.isMet) this.#publisher.release(sender, limit)
     })
   }
@@ -341,11 +331,11 @@ export class Client implements PubSub {
     for (const restorer of this.#restorers.values()) restorer.lost()
   }
 
-  #refused(refusals: readonly Refusal[]): void {
+  #refused(refusals: readonly Refusal[], isEarlier: boolean): void {
     for (const refusal of refusals) {
       const { topic, code, number, message, count } = refusal
       this.#refusedByBroker += count
-      this.#publisher.refusedByBroker(refusal)
+      this.#publisher.refusedByBroker(refusal, isEarlier)
       this.tell({ type: 'refused', topic, code, count, error: new SignalboxError(code, message, { number }) })
     }
   }
@@ -367,14 +357,22 @@ export class Client implements PubSub {
     verifyWait('flush', options)
     const { timeoutMs = waitTimeoutMs, signal } = options
     this.#control.watch()
-    const flushing = this.#publisher.flush({ timeoutMs, signal })
-    await this.#within(timeoutMs, signal, flushing, 'The broker did not answer the flush')
+    await this.#explained(
+      timeoutMs,
+      this.#publisher.flush({ timeoutMs, signal }),
+      'The broker did not answer the flush',
+    )
   }
 
-  /** Bounds a wait for the broker; when it was too long, the error says why the link is down, if it is. */
-  async #within(timeoutMs: number, signal: AbortSignal | undefined, wait: Promise<void>, what: string): Promise<void> {
+  /** Bounds a wait for the broker. */
+  #within(timeoutMs: number, signal: AbortSignal | undefined, wait: Promise<void>, what: string): Promise<void> {
+    return this.#explained(timeoutMs, bounded(wait, { timeoutMs, signal }, this.clock), what)
+  }
+
+  /** When a wait for the broker was too long, the error says why the link is down, if it is. */
+  async #explained(timeoutMs: number, wait: Promise<void>, what: string): Promise<void> {
     try {
-      await bounded(wait, { timeoutMs, signal }, this.clock)
+      await wait
     } catch (error) {
       const cause = this.#feed.linkError
       if (!(error instanceof SignalboxError) || error.code !== 'TIMEOUT') throw error

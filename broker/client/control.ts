@@ -25,8 +25,8 @@ export interface ControlEvents {
   met(reply: HelloReply): void
   /** It is gone. */
   lost(): void
-  /** What was sent one way was refused. */
-  refused(refusals: readonly Refusal[]): void
+  /** What was sent one way was refused; `isEarlier`: by one whose place another has taken. */
+  refused(refusals: readonly Refusal[], isEarlier: boolean): void
   /** No broker will ever answer: the channel is forbidden, or the broker does not understand. */
   failed(error: Error): void
 }
@@ -110,7 +110,7 @@ export class Control {
     try {
       while (life === this.#life) {
         const reply = await this.ask({ op: 'watch' }, Number.POSITIVE_INFINITY)
-        this.#events.refused(decodeRefusals(reply))
+        this.#events.refused(decodeRefusals(reply), life !== this.#life)
       }
     } catch (error) {
       // The broker is gone, and the next one is asked; or it does not know the request, and tells nothing.

@@ -50,7 +50,6 @@ export class Control {
       case 'flush':
         return encodeReply({ taken: inlet.taken, refused: inlet.refused } satisfies FlushReply)
       case 'watch':
-        if (this.isClosing) return encodeReply([])
         return await refusals.watch(inlet.linkId, request)
     }
   }

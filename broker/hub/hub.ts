@@ -67,6 +67,7 @@ export class Hub {
   /** There once the hub has been opened. */
   #provider: Provider | undefined
   #closing: Promise<void> | undefined
+  #isAboutToTell = false
   readonly #stopSweeping: Cancel
 
   /** @internal Use `Hub.start`. */
@@ -119,6 +120,11 @@ export class Hub {
     }
   }
 
+  /** Holds no publisher up any more, for it is about to be closed. */
+  hurry(): void {
+    this.#intake.pacer.close()
+  }
+
   /**
    * Leaves its channel, so that clients keep what they publish for the next broker; takes and forwards what is under
    * way, and what it holds, for `drainMs` at most; then leaves the server.
@@ -132,15 +138,35 @@ export class Hub {
     this.#control.isClosing = true
     const { drainMs } = this.#settings
     this.#rest()
+    this.#refusals.gather()
     const late = deferred<void>()
-    const stop = this.#clock.after(drainMs, late.resolve, true)
-    await this.#provider?.drain({ timeoutMs: drainMs })
+    const stop = this.#clock.after(
+      drainMs,
+      () => {
+        this.#refusals.close()
+        late.resolve()
+      },
+      true,
+    )
+    const drained = this.#provider?.drain({ timeoutMs: drainMs })
+    this.#tellRefusals()
+    await drained
     await Promise.race([this.#subscriptions.whenEmpty(), late.promise])
     stop()
     this.#subscriptions.close()
     await this.#engine.close()
     this.#topics.close()
     await this.#link.close()
+  }
+
+  /** Of a hub that closes: once there are no streams but those on which clients ask what was refused, all is judged. */
+  #tellRefusals(): void {
+    if (!this.#control.isClosing || this.#isAboutToTell) return
+    this.#isAboutToTell = true
+    this.#clock.turn(() => {
+      this.#isAboutToTell = false
+      if ((this.#provider?.consumers ?? 0) <= this.#refusals.streams) this.#refusals.close()
+    })
   }
 
   async #open(): Promise<void> {
@@ -157,7 +183,10 @@ export class Hub {
       changed: () => {},
     }
     await this.#engine.open(host)
-    const provider = await this.#link.provider(this.#settings.channel, { whenTaken: 'close' })
+    const provider = await this.#link.provider(this.#settings.channel, {
+      whenTaken: 'close',
+      observe: () => this.#tellRefusals(),
+    })
     this.#provider = provider
     provider.serve((request) => this.#take(request), { concurrency: Number.POSITIVE_INFINITY })
     // Nothing is received beside the handler, which must be there before, but the end.
@@ -170,6 +199,7 @@ export class Hub {
   /** When another broker has taken the channel in an outage, this one is of no use any more. */
   async #lost(error: Error): Promise<void> {
     this.#rest()
+    this.#refusals.close()
     this.#subscriptions.close()
     await this.#link.close()
     await this.#engine.close()
@@ -177,11 +207,10 @@ export class Hub {
     this.#ended.resolve(error)
   }
 
-  /** Holds nobody up, keeps nobody waiting, and has no timer any more. */
+  /** Holds nobody up, and has no timer any more. */
   #rest(): void {
     this.#stopSweeping()
-    this.#intake.pacer.close()
-    this.#refusals.close()
+    this.hurry()
   }
 
   #take(request: Request): Uint8Array | undefined | Promise<Uint8Array | undefined> {

@@ -8,7 +8,7 @@
 import type { Clock } from '#base/clock'
 import { type Deferred, deferred } from '#base/deferred'
 import { SignalboxError } from '#base/errors'
-import type { Request } from '#socket/client'
+import type { PeerInfo, Request } from '#socket/client'
 import { encodeReply, type Refusal } from '../shared/replies.ts'
 
 /** Entries that wait for one client; what does not fit is joined under no topic. */
@@ -38,6 +38,8 @@ export class Refusals {
   #open = 0
   #sweepAt = leastSwept
   #isScheduled = false
+  #isGathering = false
+  #isClosed = false
 
   /** `maxAnswerBytes`: the largest answer that the broker can give. */
   constructor(clock: Clock, maxAnswerBytes: number) {
@@ -63,8 +65,18 @@ export class Refusals {
     this.#schedule()
   }
 
+  /** Streams on which questions wait. */
+  get streams(): number {
+    const peers = new Set<PeerInfo>()
+    for (const watches of this.#watches.values()) {
+      for (const { request } of watches) if (!request.isCancelled) peers.add(request.peer)
+    }
+    return peers.size
+  }
+
   /** Resolves with the answer. It is never heard where the stream has ended. */
   watch(linkId: number, request: Request): Promise<Uint8Array> {
+    if (this.#isClosed) return Promise.resolve(this.#told(linkId))
     if (this.#open >= this.#sweepAt) this.#sweep()
     const watch: Watch = { request, answer: deferred() }
     const watches = this.#watches.get(linkId) ?? []
@@ -79,8 +91,14 @@ export class Refusals {
     return watch.answer.promise
   }
 
+  /** Tells nothing until `close`: whoever is told now cannot ask again. */
+  gather(): void {
+    this.#isGathering = true
+  }
+
   /** Answers everybody with what there is: they will ask the next broker. */
   close(): void {
+    this.#isClosed = true
     for (const linkId of [...this.#watches.keys()]) while (this.#answer(linkId));
   }
 
@@ -89,6 +107,7 @@ export class Refusals {
     this.#isScheduled = true
     this.#clock.turn(() => {
       this.#isScheduled = false
+      if (this.#isGathering) return
       for (const linkId of [...this.#refusals.keys()]) this.#answer(linkId)
     })
   }

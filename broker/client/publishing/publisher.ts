@@ -21,6 +21,7 @@ import { Departures } from './departures.ts'
 import { Packer, type Parcel } from './packer.ts'
 import { Receipt } from './receipt.ts'
 import { Refusals, type Refused } from './refusals.ts'
+import { Room } from './room.ts'
 import { isInterruption, Sent } from './sent.ts'
 import { Shortfall } from './shortfall.ts'
 import type { ObserveBrokers } from './stream-order.ts'
@@ -33,8 +34,6 @@ const givenAway = Object.freeze({ transfer: true })
 const patienceMs = Object.freeze({ turn: Number.POSITIVE_INFINITY, credit: 5_000, fragments: 250 })
 /** Milliseconds that closing waits at most. */
 const leavingMs = 1_000
-/** What a publish that waits counts for at least: whoever waits for a small message takes more memory than the message. */
-const minWaitingBytes = 64
 
 export interface PublisherSettings {
   readonly producerId: string
@@ -68,14 +67,17 @@ export class Publisher {
   #unblocked: Promise<void> = Promise.resolve()
   #isHeld: boolean
   #closed: Error | undefined
+  /** Nothing more is taken. */
+  #isStopped = false
   /** Its stream has ended by itself, and the client goes on. */
   #isBroken = false
   #stream = new Sent()
   /** Those of brokers that are leaving, though another has come: they still take what was sent. The oldest first. */
   readonly #leaving: Sent[] = []
+  /** The latest that has ended in good order: its broker may still tell what of it was refused. */
+  #ended = new Sent()
   readonly #shortfall: Shortfall
-  /** The refusal of all for which there is no room, until those who wait for promises go on. */
-  #full: { readonly error: Error; readonly promise: Promise<never> } | undefined
+  readonly #room: Room
 
   /** `isHeld`: nothing leaves before `release`. */
   constructor(settings: PublisherSettings, isHeld = false) {
@@ -84,6 +86,7 @@ export class Publisher {
     this.#packer = new Packer(settings.producerId, settings.sender, settings.maxMessageBytes)
     this.#refusals = new Refusals(settings.clock, settings.refused)
     this.#shortfall = new Shortfall(settings.clock)
+    this.#room = new Room(settings.maxBufferedBytes)
     this.#dispatch = new Dispatch(settings.clock, () => this.#leave())
   }
 
@@ -94,18 +97,18 @@ export class Publisher {
 
   /** See `Client.publish`. */
   publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<Receipt> {
-    if (this.#closed)
-      return this.#isBroken ? this.refuse(topic, this.#closed, 1) : handled(Promise.reject(this.#closed))
+    if (this.#isBroken) return this.refuse(topic, this.#closed as Error, 1)
+    if (this.#isStopped) return handled(Promise.reject(this.#closed ?? socketError('CLOSED')))
     const aborted = abortedBy(options?.signal)
     if (aborted) return handled(Promise.reject(aborted))
     let receipt: Receipt
     try {
       receipt = this.#append(topic, data, options)
     } catch (error) {
-      const full = this.#full
-      if (full === undefined || error !== full.error) return this.refuse(topic, error as Error, 1)
-      this.#countRefused(topic, full.error, 1)
-      return full.promise
+      const refusal = this.#room.refusalWith(error as Error)
+      if (refusal === undefined) return this.refuse(topic, error as Error, 1)
+      this.#countRefused(topic, error as Error, 1)
+      return refusal
     }
     const parcel = this.#packer.wrapped
     // A large one leaves in fragments: it has been taken once the last of them is out. A full one goes at once.
@@ -129,7 +132,8 @@ export class Publisher {
 
   /** Whether everything that was published is certain. */
   get isCertain(): boolean {
-    return this.buffered === 0 && this.#leaving.length === 0 && this.#stream.sent === this.#stream.certain
+    const { sent, certain } = this.#stream
+    return this.buffered === 0 && !this.#isLeaving && this.#leaving.length === 0 && sent === certain
   }
 
   /** Sends what credit allows. */
@@ -167,18 +171,29 @@ export class Publisher {
 
   /** Sends what can leave at once, and says whether something is left. */
   hasToLeave(): boolean {
-    if (this.#closed === undefined) this.send()
-    return this.buffered > 0
+    if (this.#closed) return false
+    this.send()
+    return this.#isLeaving
+  }
+
+  get #isLeaving(): boolean {
+    return this.#departures.left < this.#packer.wrapped
   }
 
   /**
-   * `settled` for a client that closes, within a second. The stream is opened by the first publish, which has no credit
-   * yet; and nothing leaves before the first broker is met, whom a client in its process need not have waited for.
+   * For a client that closes: takes nothing new, and resolves when what was taken has left, within a second, or there is
+   * no broker: whoever published was told yes while there was credit, which need not last for all that was packed since.
+   * `released`: nothing leaves before, and a client in the broker's process need not have waited for that.
    */
-  async departed(met: Promise<void>): Promise<void> {
+  async departed(released: Promise<void>): Promise<void> {
+    this.#isStopped = true
     if (!this.hasToLeave()) return
-    const leaving = met.then(() => this.settled())
+    const leaving = released.then(() => this.#emptied())
     await bounded(leaving, { timeoutMs: leavingMs }, this.#settings.clock).catch(() => {})
+  }
+
+  async #emptied(): Promise<void> {
+    while (this.hasToLeave() && (!this.#isHeld || this.#block === 'fragments')) await this.#unblocked
   }
 
   /** Resolves once everything published so far has left, or never will. */
@@ -195,19 +210,20 @@ export class Publisher {
    * tell the same.
    */
   async flush(limits: { timeoutMs: number; signal: AbortSignal | undefined }): Promise<void> {
-    await this.#shortfall.after(bounded(this.#answered(limits), limits, this.#settings.clock))
+    await this.#shortfall.after(bounded(this.#answered(limits), limits, this.#settings.clock), limits)
   }
 
-  /** What the broker refused of what was sent. */
-  refusedByBroker(refusal: Refusal): void {
-    const [stream = this.#stream] = this.#leaving
-    stream.told += refusal.count
+  /** What the broker refused of what was sent; or one before it, which is leaving. */
+  refusedByBroker(refusal: Refusal, isEarlier: boolean): void {
+    const stream = this.#brokers > 0 && !isEarlier ? this.#stream : (this.#leaving[0] ?? this.#ended)
+    this.#shortfall.refused += stream.tell(refusal.count)
     this.#shortfall.because(refusal)
   }
 
   close(error: Error): void {
     if (this.#closed) return
     this.#closed = error
+    this.#isStopped = true
     this.#packer.clear()
     for (const { over } of [...this.#leaving, this.#stream]) over.reject(error)
     this.#departures.fail(error)
@@ -252,12 +268,15 @@ export class Publisher {
       return
     }
     const [stream = this.#renewed()] = this.#leaving.splice(at, 1)
-    const { sent, certain, refused, told, over } = stream
-    // A stream that ended in good order has brought everything; what of it was refused, no flush has counted.
-    if (error) this.#shortfall.lost += sent - certain
-    else this.#shortfall.refused += Math.max(0, told - refused)
     stream.isOver = true
-    over.resolve()
+    stream.over.resolve()
+    if (error) {
+      this.#shortfall.lost += stream.sent - stream.certain
+      return
+    }
+    // A stream that ended in good order has brought everything; what of it was refused, no flush has counted.
+    this.#shortfall.refused += stream.uncounted
+    this.#ended = stream
   }
 
   /** Begins to count anew, and returns what counted before. */
@@ -274,27 +293,10 @@ export class Publisher {
     const payload = isRaw ? data : encodeShared(data)
     const size = recordHeaderBytes + payload.length + (attributes ? 4 + attributes.length : 0)
     const heading = this.#packer.admit(topic, size)
-    if (this.#block && this.buffered > 0) this.#mustHaveRoom(size)
+    if (this.#block && this.buffered > 0) this.#room.take(size, this.buffered, this.#departures.waiting)
     const seq = this.#packer.append(heading, payload, isRaw, attributes, size)
     if (!this.#dispatch.isPlanned) this.#dispatch.plan(size)
     return new Receipt(topic, options?.id, this.#settings.producerId, seq)
-  }
-
-  /** Throws BUFFER_FULL. A loop that does not await may come here a million times: it gets one and the same error. */
-  #mustHaveRoom(size: number): void {
-    const { maxBufferedBytes: limit } = this.#settings
-    const { waiting } = this.#departures
-    const actual = Math.max(this.buffered + size, waiting * minWaitingBytes)
-    if (actual <= limit) return
-    if (this.#full) throw this.#full.error
-    const what = `${this.buffered} bytes in ${waiting} messages wait for credit.`
-    const error = socketError('BUFFER_FULL', what, { details: { limit, actual } })
-    const promise = handled(Promise.reject(error))
-    this.#full = { error, promise }
-    void promise.catch(() => {
-      this.#full = undefined
-    })
-    throw error
   }
 
   #pump(): void {

@@ -19,6 +19,18 @@ export class Sent {
   /** Settles when the stream is over; rejects when the client is. */
   readonly over = deferred<void>()
 
+  /** Told as refused, and not by the answer to a flush. */
+  get uncounted(): number {
+    return Math.max(0, this.told - this.refused)
+  }
+
+  /** So many are told as refused. Returns how many of them nobody will count, for the stream is over. */
+  tell(count: number): number {
+    const before = this.uncounted
+    this.told += count
+    return this.isOver ? this.uncounted - before : 0
+  }
+
   constructor() {
     void handled(this.over.promise)
   }

@@ -4,7 +4,7 @@
  * Floor 7. A flush tells of what came since the last one that was over when it began. Of two at once, whoever asks, each
  * tells: a yes would be untrue for one of them.
  */
-import { bounded } from '#base/bounded'
+import { bounded, type Limits } from '#base/bounded'
 import type { Clock } from '#base/clock'
 import { type Deferred, deferred } from '#base/deferred'
 import { SignalboxError, socketError } from '#base/errors'
@@ -38,15 +38,21 @@ export class Shortfall {
     this.#reasoned?.resolve()
   }
 
-  /** Settles as the flush does that begins now; when it is answered, rejects with what is to be told. */
-  async after(answered: Promise<void>): Promise<void> {
+  /**
+   * Settles as the flush does that begins now; when it is answered, rejects with what is to be told. That is told once:
+   * where the reason is not there within the flush's limits, without it.
+   */
+  async after(answered: Promise<void>, { timeoutMs = Number.POSITIVE_INFINITY, signal }: Limits): Promise<void> {
     const told = this.#told
+    const begun = this.#clock.monotonic()
     this.#flushes++
     try {
       await answered
       const [lost, refused] = [this.lost - told.lost, this.refused - told.refused]
       this.#told = { lost: this.lost, refused: this.refused }
-      const error = refused > 0 ? await this.#refusal(refused, lost) : lost > 0 ? lossOf(lost) : undefined
+      const leftMs = Math.max(0, timeoutMs - (this.#clock.monotonic() - begun))
+      const limits = { timeoutMs: Math.min(reasonPatienceMs, leftMs), signal }
+      const error = refused > 0 ? await this.#refusal(refused, lost, limits) : lost > 0 ? lossOf(lost) : undefined
       // Another that is under way tells the same.
       if (this.#flushes === 1) this.#reason = undefined
       if (error) throw error
@@ -56,10 +62,10 @@ export class Shortfall {
   }
 
   /** The broker tells why on a stream of its own; one that tells nothing must not keep a flush for ever. */
-  async #refusal(refused: number, lost: number): Promise<Error> {
+  async #refusal(refused: number, lost: number, limits: Limits): Promise<Error> {
     if (this.#reason === undefined) {
       this.#reasoned ??= deferred()
-      await bounded(this.#reasoned.promise, { timeoutMs: reasonPatienceMs }, this.#clock).catch(() => {})
+      await bounded(this.#reasoned.promise, limits, this.#clock).catch(() => {})
       this.#reasoned = undefined
     }
     const { code, message, number } = this.#reason ?? unknownReason

@@ -63,6 +63,16 @@ describe('flush', () => {
     await client.flush()
   })
 
+  it('tells a refusal also when it has no time to wait for the reason', async () => {
+    const watch = () => new Promise<never>(() => {})
+    await using broker = await ScriptedBroker.listen({ flush: () => ({ taken: 0, refused: 2 }), watch })
+    await using client = await connect(broker.url)
+    for (let i = 0; i < 2; i++) await client.publish('a', i)
+    const told = await failure(client.flush({ timeoutMs: 200 }))
+    expect(told).toMatchObject({ code: 'REMOTE', details: { refused: 2 } })
+    await client.flush()
+  })
+
   it('tells all who ask at once, and not only the first of them', async () => {
     await using broker = await Broker.listen({ maxTopics: 1 })
     await using client = await connect(broker.url)

@@ -75,4 +75,29 @@ describe('a broker that comes while another is still leaving', () => {
     await client.flush()
     expect(third.topics).toEqual(['t'])
   })
+  it('may refuse what it gets before the other has left: a flush counts that once', async () => {
+    const answering = deferred<void>()
+    const flush = () => answering.promise.then(() => ({ taken: 1, refused: 0 }))
+    await using first = await ScriptedBroker.listen({ flush })
+    await using client = await connect(first.url)
+    await client.publish('t', 0)
+    const flushing = failure(client.flush())
+    await until('it is asked', () => first.asked.includes('flush'))
+    const refusal = deferred<unknown>()
+    const questions: string[] = []
+    await using second = new ScriptedBroker(first.server, {
+      watch: () => (questions.push('why') === 1 ? refusal.promise : never()),
+      flush: () => ({ taken: 0, refused: 1 }),
+    })
+    const leaving = first.leave(true)
+    await second.appear()
+    await client.publish('t', 1)
+    await until('it is asked why', () => second.topics.length === 1 && questions.length > 0)
+    refusal.resolve([{ topic: 't', code: 'FORBIDDEN', number: 3004, message: 'No.', count: 1 }])
+    await until('it is told', () => client.stats().refusedByBroker === 1)
+    answering.resolve()
+    await leaving
+    expect(await flushing).toMatchObject({ code: 'FORBIDDEN', details: { refused: 1 } })
+    await client.flush()
+  })
 })
