@@ -371,15 +371,15 @@ export class Client implements PubSub {
     await this.#within(timeoutMs, signal, flushing, 'The broker did not answer the flush')
   }
 
-  /** Bounds a wait for the broker; when it was too long, the error says why the link is down, if it is. */
+  /** Bounds a wait for the broker; when it was too long, the error says why the link is down or of no use, if it is. */
   async #within(timeoutMs: number, signal: AbortSignal | undefined, wait: Promise<void>, what: string): Promise<void> {
     try {
       await bounded(wait, { timeoutMs, signal }, this.clock)
     } catch (error) {
-      const cause = this.#feed.linkError
+      const cause = this.#feed.linkError ?? this.#link.refusal
       if (!(error instanceof SignalboxError) || error.code !== 'TIMEOUT') throw error
       if (cause === undefined) throw socketError('TIMEOUT', `${what} within ${timeoutMs} ms.`, { cause: error })
-      throw socketError('TIMEOUT', `${what} in time, for there is no connection: ${cause.message}`, { cause })
+      throw socketError('TIMEOUT', `${what} in time: ${cause.message}`, { cause })
     }
   }
 
