@@ -6,13 +6,14 @@
 import { createServer, type ListenOptions, type Server as NetServer, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { type Cancel, longestTimerMs } from '#base/clock'
+import { deferred } from '#base/deferred'
 import { socketError } from '#base/errors'
 import { invalid } from '#base/verify'
 import { type Address, formatAddress, parseAddress } from '../address.ts'
 import type { Listen, ListenAddress, Listener, ListenSettings, Port } from '../port.ts'
 import { withIntake } from './adopt.ts'
 import type { Intake } from './intake.ts'
-import { pathFault, removeAbandoned } from './socket-path.ts'
+import { leavingOthers, pathFault, removeAbandoned } from './socket-path.ts'
 import { highWaterBytes, SocketPort } from './socket-port.ts'
 
 type Tls = ListenAddress['tls']
@@ -81,7 +82,7 @@ function listening(
       server.listen(binding, () => {
         // Running out of file descriptors in accept is told as an error of the server; accepting goes on afterwards.
         server.on('error', () => {})
-        resolve({ url: urlOf(server, address), close: () => closed(server, cut) })
+        resolve({ url: urlOf(server, address), close: closing(server, cut, path) })
       })
     } catch (error) {
       refuse(error as Error)
@@ -144,9 +145,14 @@ function urlOf(server: NetServer, address: Address): string {
   return formatAddress({ transport: address.transport, host: bound.address, port: bound.port })
 }
 
-function closed(server: NetServer, cut: () => void): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
+/** What closes it. */
+function closing(server: NetServer, cut: () => void, path: string | undefined): () => Promise<void> {
+  const closed = deferred<void>()
+  const close = (): void => void server.close(() => closed.resolve())
+  const stop = path === undefined ? close : leavingOthers(path, close)
+  return () => {
+    stop()
     cut()
-  })
+    return closed.promise
+  }
 }
