@@ -20,6 +20,8 @@ type Tls = ListenAddress['tls']
 
 /** With one of these a server can prove who it is. */
 const provers = ['cert', 'pfx', 'SNICallback', 'secureContext', 'pskCallback'] as const
+/** With one of these it can also use its certificate. */
+const keyed = ['key', 'privateKeyIdentifier', 'pfx', 'SNICallback', 'secureContext', 'pskCallback'] as const
 
 /** Who listens there: one of `own`, by the scheme of the address, or the operating system. Throws INVALID_OPTION. */
 export function listenOf({ url }: ListenAddress, own: Readonly<Record<string, Listen>> = {}): Listen {
@@ -41,6 +43,9 @@ export const listen: Listen = async (where, settings, accept) => {
   }
   if (tls && !provers.some((name) => tls[name] !== undefined)) {
     throw invalid('listen', 'tls', `to have ${provers.join(', ')}: without one no handshake can succeed`, tls)
+  }
+  if (tls?.['cert'] !== undefined && keyed.every((name) => tls[name] === undefined)) {
+    throw invalid('listen', 'tls', 'to have the key of its cert: without it no handshake can succeed', tls)
   }
   return listening(address, tls, settings, accept)
 }
