@@ -23,9 +23,9 @@ export const isInteger = (min: number, max = Number.MAX_SAFE_INTEGER): Rule => (
   test: (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
 })
 
-export const isText = (maxChars: number): Rule => ({
-  expected: `a string of at most ${maxChars} characters`,
-  test: (value) => typeof value === 'string' && value.length <= maxChars,
+export const isText = (maxChars: number, minChars = 0): Rule => ({
+  expected: `a string of ${minChars === 0 ? 'at most' : `${minChars} to`} ${maxChars} characters`,
+  test: (value) => typeof value === 'string' && value.length >= minChars && value.length <= maxChars,
 })
 
 export const isOneOf = (...values: readonly unknown[]): Rule => ({

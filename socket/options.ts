@@ -254,8 +254,9 @@ export const serverDefaults: ServerSettings = Object.freeze({
 
 const listenRules: Rules = {
   port: isInteger(0, 65_535),
-  host: isText(255),
-  path: isText(255),
+  // The system takes a host that is '' for all of this machine's addresses.
+  host: isText(255, 1),
+  path: isText(255, 1),
   url: isText(1_000),
   tls: isObject,
 }

@@ -369,15 +369,15 @@ export class Client implements PubSub {
     return this.#explained(timeoutMs, bounded(wait, { timeoutMs, signal }, this.clock), what)
   }
 
-  /** When a wait for the broker was too long, the error says why the link is down, if it is. */
+  /** When a wait for the broker was too long, the error says why the link is down or of no use, if it is. */
   async #explained(timeoutMs: number, wait: Promise<void>, what: string): Promise<void> {
     try {
       await wait
     } catch (error) {
-      const cause = this.#feed.linkError
+      const cause = this.#feed.linkError ?? this.#link.refusal
       if (!(error instanceof SignalboxError) || error.code !== 'TIMEOUT') throw error
       if (cause === undefined) throw socketError('TIMEOUT', `${what} within ${timeoutMs} ms.`, { cause: error })
-      throw socketError('TIMEOUT', `${what} in time, for there is no connection: ${cause.message}`, { cause })
+      throw socketError('TIMEOUT', `${what} in time: ${cause.message}`, { cause })
     }
   }
 

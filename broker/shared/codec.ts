@@ -6,7 +6,7 @@
 import { Decoder, Encoder, EXT_TIMESTAMP, ExtData, ExtensionCodec, encodeTimestampExtension } from '@msgpack/msgpack'
 import { brokerError } from './errors.ts'
 import { isWhole } from './msgpack-shape.ts'
-import { isPlain, plainOf } from './plain-value.ts'
+import { isPlain, plainOf, reasonOf } from './plain-value.ts'
 
 /** Thrown out of the encoder at the first thing that it would carry as something else. One for all; nobody sees it. */
 const notPlain = new Error('not plain')
@@ -37,7 +37,8 @@ export function encodeShared(value: unknown): Uint8Array {
   try {
     return encoded(value)
   } catch (cause) {
-    if (cause !== notPlain) throw unfit(cause)
+    // What does not fit into memory once does not a second time.
+    if (cause instanceof RangeError) throw unfit(cause)
   }
   const plain = plainOf(value)
   try {
@@ -54,7 +55,7 @@ function encoded(value: unknown): Uint8Array {
 }
 
 function unfit(cause: unknown): Error {
-  return brokerError('INVALID_DATA', `The value cannot be encoded: ${(cause as Error).message}.`, { cause })
+  return brokerError('INVALID_DATA', `The value cannot be encoded: ${reasonOf(cause)}.`, { cause })
 }
 
 /** Encodes a value into bytes of its own. */

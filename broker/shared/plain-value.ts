@@ -29,8 +29,13 @@ export function plainOf(value: unknown): unknown {
     return copyOf(value, 'data', 0)
   } catch (error) {
     if (error instanceof SignalboxError) throw error
-    throw brokerError('INVALID_DATA', `The value cannot be read: ${(error as Error).message}.`, { cause: error })
+    throw brokerError('INVALID_DATA', `The value cannot be read: ${reasonOf(error)}.`, { cause: error })
   }
+}
+
+/** A getter may throw anything, also what has no text. */
+export function reasonOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : `a ${thrown === null ? 'null' : typeof thrown} was thrown`
 }
 
 function copyOf(value: unknown, path: string, depth: number): unknown {

@@ -2,8 +2,8 @@
  * The channel ends of a link: which number each has on the present connection, and when it is opened again.
  *
  * Floor 5. States of an end: idle (without a number) -> opening -> open, and idle again when the connection is lost. An
- * end that has been open and is refused for a reason that may pass stays idle for a while and is opened again, until it
- * is taken. Numbers only rise on one connection: what answers an earlier OPEN is never taken for a later one's. [SOCK 4]
+ * end that has been open, or for whose opening nobody waits, and is refused for a reason that may pass stays idle for a
+ * while and is opened again, until it is taken. Numbers only rise on one connection: what answers an earlier OPEN is never taken for a later one's. [SOCK 4]
  */
 import { none } from '#base/bytes'
 import type { Cancel } from '#base/clock'
@@ -19,6 +19,8 @@ export interface End extends Attachable {
   readonly open: Open
   /** A rival that took the channel while it was away ends it. Else it waits until the rival is gone. */
   readonly yields: boolean
+  /** Nobody waits for it to be opened: it is refused only for what would come again. */
+  readonly isPatient: boolean
   /** The server has it. Called again after every reconnect. */
   opened(): void
   /** The server did not take it; it has been removed. */
@@ -39,6 +41,8 @@ class Place {
   wasOpened = false
   /** In a row. */
   refusals = 0
+  /** Why it was refused, while it waits to be opened again. */
+  refusal: SignalboxError | undefined
   stopWaiting: Cancel | undefined
 
   constructor(end: End) {
@@ -60,6 +64,12 @@ export class Ends {
 
   get size(): number {
     return this.#places.size
+  }
+
+  /** Why one that waits to be opened again was refused. */
+  get refusal(): SignalboxError | undefined {
+    for (const { refusal } of this.#places.values()) if (refusal) return refusal
+    return undefined
   }
 
   /** Adds an end, which is opened now and on every connection that follows. */
@@ -96,6 +106,7 @@ export class Ends {
     if (place === undefined) return
     place.wasOpened = true
     place.refusals = 0
+    place.refusal = undefined
     place.end.opened()
   }
 
@@ -107,7 +118,8 @@ export class Ends {
     place.number = 0
     if (error.code === 'SERVER_CLOSING') return
     const { end, wasOpened } = place
-    if (wasOpened && error.retryable && !(end.yields && error.code === 'CHANNEL_CONFLICT')) {
+    if ((wasOpened || end.isPatient) && error.retryable && !(end.yields && error.code === 'CHANNEL_CONFLICT')) {
+      place.refusal = error
       this.#openLater(place)
     } else {
       this.#places.delete(end)

@@ -94,9 +94,17 @@ export class Link implements AsyncDisposable {
     return opened(this.#session, new Consumer(this.#session, channelId, own), limits)
   }
 
-  /** Like `consumer`, but there at once: what is sent waits until the server has taken the channel end. */
+  /**
+   * Like `consumer`, but there at once: what is sent waits until the server has taken the channel end. One that is refused
+   * for a reason that may pass, such as AUTH_UNAVAILABLE, is opened again later.
+   */
   lazyConsumer(channelId: string, options: ConsumerOptions = {}): Consumer {
-    return new Consumer(this.#session, channelId, options)
+    return new Consumer(this.#session, channelId, options, false, true)
+  }
+
+  /** @internal Why a channel end that waits to be opened again was refused. */
+  get refusal(): Error | undefined {
+    return this.#session.refusal
   }
 
   stats(): LinkStats {

@@ -79,6 +79,11 @@ export class Session implements ConnectionOwner {
     return this.#state === 'closed'
   }
 
+  /** Why a channel end that waits to be opened again was refused. */
+  get refusal(): SignalboxError | undefined {
+    return this.#ends.refusal
+  }
+
   get endCount(): number {
     return this.#ends.size
   }

@@ -84,6 +84,12 @@ describe('options', () => {
     for (const given of muddled) expect(() => listenAddresses(given)).toThrow(wrong)
   })
 
+  it('of an address that is empty are refused: to the system an empty host is every address of this machine', async () => {
+    for (const given of [{ host: '' }, { path: '' }, { listen: [{ host: '' }] }]) {
+      expect((await failure(Server.listen(given))).code).toBe('INVALID_OPTION')
+    }
+  })
+
   it('of times that are longer than any timer can run are as good as for ever', async () => {
     const long = 2 ** 40
     await using house = await House.open('tcp', { handshakeTimeoutMs: long, heartbeatMs: long })

@@ -45,6 +45,7 @@ export type ProviderConnectOptions = LinkOptions & Omit<ProviderOptions, 'observ
 export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /** @internal */ readonly open: Open
   /** @internal */ readonly yields: boolean
+  /** @internal Whoever opens it waits for that. */ readonly isPatient = false
   readonly channelId: string
   /** Messages refused because they were larger than `maxMessageBytes`, or because memory was full. */
   refusedMessages = 0

@@ -49,6 +49,7 @@ export class Consumer implements AsyncDisposable {
   readonly channelId: string
   /** @internal Consumers have no rivals. */
   readonly yields = false
+  /** @internal */ readonly isPatient: boolean
   /** One-way messages that did not leave. A rejection that nobody looks at does not end the process; it is here. */
   failedPosts = 0
   readonly #session: Session
@@ -72,7 +73,7 @@ export class Consumer implements AsyncDisposable {
   #failure: Error | undefined
 
   /** @internal Use `Consumer.connect` or `link.consumer`. */
-  constructor(session: Session, channelId: string, options: ConsumerOptions, ownsSession = false) {
+  constructor(session: Session, channelId: string, options: ConsumerOptions, ownsSession = false, isPatient = false) {
     if (!(session instanceof Session)) {
       throw socketError('INVALID_OPTION', 'A Consumer is made by Consumer.connect or link.consumer.')
     }
@@ -81,6 +82,7 @@ export class Consumer implements AsyncDisposable {
     this.channelId = channelId
     this.#session = session
     this.#ownsSession = ownsSession
+    this.isPatient = isPatient
     this.#waitForProvider = options.waitForProvider ?? true
     this.#observe = options.observe
     session.add(this)

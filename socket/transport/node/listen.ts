@@ -6,19 +6,22 @@
 import { createServer, type ListenOptions, type Server as NetServer, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { type Cancel, longestTimerMs } from '#base/clock'
+import { deferred } from '#base/deferred'
 import { socketError } from '#base/errors'
 import { invalid } from '#base/verify'
 import { type Address, formatAddress, parseAddress } from '../address.ts'
 import type { Listen, ListenAddress, Listener, ListenSettings, Port } from '../port.ts'
 import { withIntake } from './adopt.ts'
 import type { Intake } from './intake.ts'
-import { pathFault, removeAbandoned } from './socket-path.ts'
+import { leavingOthers, pathFault, removeAbandoned } from './socket-path.ts'
 import { highWaterBytes, SocketPort } from './socket-port.ts'
 
 type Tls = ListenAddress['tls']
 
 /** With one of these a server can prove who it is. */
 const provers = ['cert', 'pfx', 'SNICallback', 'secureContext', 'pskCallback'] as const
+/** With one of these it can also use its certificate. */
+const keyed = ['key', 'privateKeyIdentifier', 'pfx', 'SNICallback', 'secureContext', 'pskCallback'] as const
 
 /** Who listens there: one of `own`, by the scheme of the address, or the operating system. Throws INVALID_OPTION. */
 export function listenOf({ url }: ListenAddress, own: Readonly<Record<string, Listen>> = {}): Listen {
@@ -40,6 +43,9 @@ export const listen: Listen = async (where, settings, accept) => {
   }
   if (tls && !provers.some((name) => tls[name] !== undefined)) {
     throw invalid('listen', 'tls', `to have ${provers.join(', ')}: without one no handshake can succeed`, tls)
+  }
+  if (tls?.['cert'] !== undefined && keyed.every((name) => tls[name] === undefined)) {
+    throw invalid('listen', 'tls', 'to have the key of its cert: without it no handshake can succeed', tls)
   }
   return listening(address, tls, settings, accept)
 }
@@ -81,7 +87,7 @@ function listening(
       server.listen(binding, () => {
         // Running out of file descriptors in accept is told as an error of the server; accepting goes on afterwards.
         server.on('error', () => {})
-        resolve({ url: urlOf(server, address), close: () => closed(server, cut) })
+        resolve({ url: urlOf(server, address), close: closing(server, cut, path) })
       })
     } catch (error) {
       refuse(error as Error)
@@ -144,9 +150,14 @@ function urlOf(server: NetServer, address: Address): string {
   return formatAddress({ transport: address.transport, host: bound.address, port: bound.port })
 }
 
-function closed(server: NetServer, cut: () => void): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
+/** What closes it. */
+function closing(server: NetServer, cut: () => void, path: string | undefined): () => Promise<void> {
+  const closed = deferred<void>()
+  const close = (): void => void server.close(() => closed.resolve())
+  const stop = path === undefined ? close : leavingOthers(path, close)
+  return () => {
+    stop()
     cut()
-  })
+    return closed.promise
+  }
 }

@@ -47,6 +47,40 @@ export async function removeAbandoned(path: string): Promise<boolean> {
   }
 }
 
+/**
+ * Returns what stops a server that listens at `path` by `stop`, and leaves the socket there alone if it is not the same
+ * any more. The system's part of closing removes whatever has the name, so that of another is moved away for so long.
+ */
+export function leavingOthers(path: string, stop: () => void): () => void {
+  const own = found(path)
+  return () => {
+    const there = found(path)
+    const isOthers = own !== undefined && there !== undefined && !isSame(own, there)
+    const aside = `${path}.${newId()}`
+    const isMoved = isOthers && moved(path, aside)
+    stop()
+    if (isMoved) moved(aside, path)
+  }
+}
+
+function found(path: string): BigIntStats | undefined {
+  try {
+    return statOf(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** Where this user may not move it, the system does not remove it either. */
+function moved(from: string, to: string): boolean {
+  try {
+    renameSync(from, to)
+    return true
+  } catch {
+    return false
+  }
+}
+
 const statOf = (path: string): BigIntStats => lstatSync(path, { bigint: true })
 
 /** The same file, and not another in its place: an inode may be used again at once. */

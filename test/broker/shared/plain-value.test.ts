@@ -56,4 +56,20 @@ describe('a value that JSON would carry otherwise', () => {
     loop.self = loop
     expect(() => encodeValue(loop)).toThrow(expect.objectContaining({ code: 'INVALID_DATA' }))
   })
+
+  it('that contains itself, and nothing else that is odd, is told so', () => {
+    const loop: { self?: unknown } = {}
+    loop.self = loop
+    const message = expect.stringMatching(/data\.self\.self.* contains itself/)
+    expect(() => encodeValue(loop)).toThrow(expect.objectContaining({ code: 'INVALID_DATA', message }))
+  })
+
+  it.each([null, undefined, 1, 'text', Object.create(null)])('whose getter throws %j is refused', (thrown) => {
+    const value = {
+      get price(): number {
+        throw thrown
+      },
+    }
+    expect(() => encodeValue(value)).toThrow(expect.objectContaining({ code: 'INVALID_DATA' }))
+  })
 })

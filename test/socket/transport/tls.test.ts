@@ -39,6 +39,7 @@ describe('a channel over tls', () => {
     expect([inTheClear.code, inTheClear.message]).toEqual(['INVALID_OPTION', expect.stringContaining("'tls://")])
     expect((await failure(Server.listen({ tls: {} }))).code).toBe('INVALID_OPTION')
     expect((await failure(Server.listen({ tls: { cert: undefined } }))).code).toBe('INVALID_OPTION')
+    expect((await failure(Server.listen({ tls: { cert } }))).message).toContain('key')
   })
 
   it('a client that forgot tls is told that it may be missing', async (context) => {
