@@ -16,7 +16,7 @@ import type { Line, Side, SwitchEnd } from './lines.ts'
 
 /** What an end takes with its channel, and what a stream takes here and at a Provider in this program, about. */
 const endBytes = 300
-const streamBytes = 700
+const streamBytes = 800
 
 /** Most channels have one end of each kind: an array of one takes a quarter of what a set does. */
 interface Channel {
