@@ -33,7 +33,7 @@ export interface AnsweringOwner {
 export class Answering implements Answerer, ReplyOwner {
   readonly stream: Stream
   /** @internal */ readonly memory: MemoryBudget
-  /** @internal */ queued = 0
+  /** @internal */ queued: Set<Request> | undefined
   readonly #settings: LinkSettings
   readonly #owner: AnsweringOwner
   readonly #open = new SmallMap<number, Request>()

@@ -302,7 +302,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   cancelled(stream: Stream, id: number): void {
     const answering = this.#streams.get(stream)
     const request = answering?.cancel(id)
-    if (request?.isQueued) this.#inbox.cancelled()
+    if (request?.isQueued) this.#inbox.cancelled(request)
     answering?.finishIfDone()
   }
 
@@ -329,9 +329,8 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     if (answering === undefined) return
     this.#streams.delete(stream)
     this.#tell()
-    // What is drained is finished, however much it is: it came within the windows. All that waits is gone through, so not
-    // for each of a thousand Consumers that have nothing there.
-    if (answering.queued > 0) this.#inbox.orphan(stream, this.#drained === undefined)
+    // What is drained is finished, however much it is: it came within the windows.
+    if (answering.queued?.size) this.#inbox.orphan(answering.queued, this.#drained === undefined)
     this.#checkDrained()
   }
 
