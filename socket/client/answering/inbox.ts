@@ -5,6 +5,7 @@
  * that ended have left has a bound of its own: beyond it the oldest of those are dropped, and counted. Whatever leaves
  * the inbox unread gives its credit back: nobody else would. The window counts the bytes of a message in the memory
  * budget as long as its stream is there; the inbox counts what a message takes beside them, and what outlives its stream.
+ * Their sum is bounded by that budget: beyond it nothing waits, one way or not.
  */
 import { Fifo } from '#base/fifo'
 import type { MemoryBudget } from '#base/memory-budget'
@@ -19,6 +20,8 @@ export class Inbox {
   readonly #queue = new Fifo<Request>()
   readonly #orphans = new Set<Request>()
   #orphanBytes = 0
+  /** Bytes that wait, by the number of the link that sent them. */
+  readonly #shares = new Map<number, number>()
   /** Places in the queue whose message nobody will get. */
   #unwanted = 0
 
@@ -32,11 +35,23 @@ export class Inbox {
     return this.#queue.length - this.#unwanted
   }
 
+  /**
+   * Whether a message may wait: first windows alone would be gigabytes, for a link may have very many streams. Where
+   * memory is tight it may not if its link has more than an equal part of it here, so that something is left for others.
+   */
+  takes({ peer }: Request): boolean {
+    if (!this.#memory.isTight) return true
+    const part = this.#memory.limit / (this.#shares.size + 1)
+    return !this.#memory.isFull && (this.#shares.get(peer.linkId) ?? 0) < part
+  }
+
+  /** `takes` has just said yes. */
   push(request: Request): void {
     request.isQueued = true
     request.compact()
     this.#queue.push(request)
     this.#memory.add(entryBytes)
+    this.#share(request, request.weight + entryBytes)
   }
 
   /** The next message that is still wanted. */
@@ -97,8 +112,15 @@ export class Inbox {
     request.discard()
   }
 
+  #share({ peer }: Request, bytes: number): void {
+    const share = (this.#shares.get(peer.linkId) ?? 0) + bytes
+    if (share === 0) this.#shares.delete(peer.linkId)
+    else this.#shares.set(peer.linkId, share)
+  }
+
   #takeOut(request: Request): void {
     request.isQueued = false
+    this.#share(request, -request.weight - entryBytes)
     if (this.#orphans.size === 0 || !this.#orphans.delete(request)) return
     this.#orphanBytes -= request.weight + entryBytes
     this.#memory.give(request.weight)

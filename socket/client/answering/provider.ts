@@ -45,7 +45,10 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /** @internal */ readonly open: Open
   /** @internal */ readonly yields: boolean
   readonly channelId: string
-  /** Messages refused because they were larger than `maxMessageBytes`, or because memory was full. */
+  /**
+   * Messages refused because they were larger than `maxMessageBytes`, or found no memory. Whoever sent one of them one
+   * way is not told.
+   */
   refusedMessages = 0
   readonly #session: Session
   readonly #ownsSession: boolean
@@ -283,12 +286,12 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     if (receiver) {
       this.#inHand++
       receiver.resolve(request)
-    } else if (!request.isOneWay && this.#session.settings.memory.isFull) {
-      this.refusedMessages++
-      void handled(request.fail(socketError('MEMORY_FULL')))
-      request.consumed()
-    } else {
+    } else if (this.#inbox.takes(request)) {
       this.#inbox.push(request)
+    } else {
+      this.refusedMessages++
+      if (!request.isOneWay) void handled(request.fail(socketError('MEMORY_FULL')))
+      request.consumed()
     }
   }
 
