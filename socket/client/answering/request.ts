@@ -199,14 +199,15 @@ export class Request {
     this.#answerer.stream.consumed(cost, this.#end - this.#from)
   }
 
-  /** @internal Nobody will get it: its credit goes back, and its bytes are let go. */
+  /** @internal Nobody looks at its bytes any more: the few that it has may lie in a large buffer. */
+  letGo(): void {
+    this.#bytes = none
+  }
+
+  /** @internal Nobody will get it. */
   discard(): void {
     this.consumed()
-    this.#bytes = none
-    this.#from = 0
-    this.#start = 0
-    this.#end = 0
-    this.#metadata = undefined
+    this.letGo()
   }
 
   #mayAnswer(): boolean {
