@@ -57,7 +57,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   readonly #inbox: Inbox
   readonly #receivers = new Fifo<Deferred<Request | undefined>>()
   readonly #streams = new Map<Stream, Answering>()
-  readonly #serving = new Serving(this)
+  readonly #serving: Serving
   /** The message last given by `receive()`. */
   #received: Request | undefined
   /** Messages on their way to whoever asked for one, or in the body of a loop. */
@@ -81,6 +81,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     this.#ownsSession = ownsSession
     this.#observe = options.observe
     this.#inbox = new Inbox(session.settings.maxBufferedBytes, session.settings.memory)
+    this.#serving = new Serving(this, session.settings.clock)
     session.add(this)
     void handled(this.#ready.promise)
   }
