@@ -5,6 +5,7 @@
  * has settled, when the next one is asked for or the loop ends, or when `release()` is called after `hold()`.
  */
 import { copyOf, none, slice } from '#base/bytes'
+import { handled } from '#base/deferred'
 import { socketError } from '#base/errors'
 import { verify } from '#base/verify'
 import { respondRules, type TransferOptions } from '../../options.ts'
@@ -161,7 +162,7 @@ export class Request {
       try {
         verify('respond', options, respondRules)
       } catch (error) {
-        return Promise.reject(error)
+        return handled(Promise.reject(error))
       }
     }
     if (!this.#mayAnswer()) return already
