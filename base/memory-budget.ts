@@ -8,6 +8,8 @@
 
 /** Above this part of a limit nothing that could do without grows any more. */
 const tightPart = 3 / 4
+/** Below this part what keeps four times as much memory alive as is counted for it does not pass a limit either. */
+const amplePart = 1 / 4
 
 export class MemoryBudget {
   /** Bytes. */
@@ -33,6 +35,11 @@ export class MemoryBudget {
   /** Whether so much is held that nothing should grow. */
   get isTight(): boolean {
     return this.#used >= this.limit * tightPart || this.#parent?.isTight === true
+  }
+
+  /** Whether so little is held that it need not lie close together. */
+  get isAmple(): boolean {
+    return this.#used < this.limit * amplePart && this.#parent?.isAmple !== false
   }
 
   /** A budget within this one. */

@@ -35,8 +35,12 @@ export class Control {
     this.#parts = parts
   }
 
-  async answer(bytes: Uint8Array, inlet: Inlet, request: Request): Promise<Uint8Array | undefined> {
-    const wanted = this.#wanted(bytes)
+  /** Throws what is wrong with the request. While its answer is awaited nothing refers to its bytes. */
+  answer(bytes: Uint8Array, inlet: Inlet, request: Request): Promise<Uint8Array | undefined> {
+    return this.#answer(this.#wanted(bytes), inlet, request)
+  }
+
+  async #answer(wanted: BrokerRequest, inlet: Inlet, request: Request): Promise<Uint8Array | undefined> {
     const { subscriptions, topics, refusals } = this.#parts
     switch (wanted.op) {
       case 'hello':

@@ -78,7 +78,7 @@ export class Link implements AsyncDisposable {
 
   /**
    * Opens the answering side of a channel. Rejects with CHANNEL_CONFLICT, FORBIDDEN, AUTH_UNAVAILABLE,
-   * TOO_MANY_CHANNELS, TIMEOUT, ABORTED or CLOSED.
+   * TOO_MANY_CHANNELS, MEMORY_FULL, TIMEOUT, ABORTED or CLOSED.
    */
   async provider(channelId: string, options: ProviderOptions & OpenOptions = {}): Promise<Provider> {
     const { limits, own } = parted(options)
@@ -86,8 +86,8 @@ export class Link implements AsyncDisposable {
   }
 
   /**
-   * Opens the calling side of a channel. Rejects with FORBIDDEN, AUTH_UNAVAILABLE, TOO_MANY_CHANNELS, TIMEOUT, ABORTED
-   * or CLOSED.
+   * Opens the calling side of a channel. Rejects with FORBIDDEN, AUTH_UNAVAILABLE, TOO_MANY_CHANNELS, MEMORY_FULL,
+   * TIMEOUT, ABORTED or CLOSED.
    */
   async consumer(channelId: string, options: ConsumerOptions & OpenOptions = {}): Promise<Consumer> {
     const { limits, own } = parted(options)

@@ -3,11 +3,15 @@
  *
  * Floor 1, pure. Its length is judged before its first byte: one that is refused is thrown away as it comes, so that
  * its sender gets an error and nothing else on the link is lost. Fragments are kept as they came and copied once, at
- * the end; nothing is reserved for bytes that were only announced.
+ * the end; nothing is reserved for bytes that were only announced. Where much is held already they are copied as they
+ * come: each may lie in a buffer of four times its length, whose rest its sender has filled with what nobody keeps.
  */
-import { join, slice } from '#base/bytes'
+import { copyOf, join, slice } from '#base/bytes'
 import { type SignalboxError, socketError } from '#base/errors'
 import { maxFrameBytes, wholeCostOf } from '../wire/frame.ts'
+
+/** A fragment that is kept may keep so many times its length alive. */
+const mostKept = 2
 
 export class Assembly {
   readonly id: number
@@ -41,8 +45,11 @@ export class Assembly {
     this.early = 0
   }
 
-  /** Takes a fragment. Returns how much of its cost is to be given back at once. */
-  add(bytes: Uint8Array, start: number, end: number, cost: number, isLast: boolean): number {
+  /**
+   * Takes a fragment. Returns how much of its cost is to be given back at once. `mayRefer`: it may stay where it lies,
+   * however large the buffer is.
+   */
+  add(bytes: Uint8Array, start: number, end: number, cost: number, isLast: boolean, mayRefer = true): number {
     // Many small ones would take far more memory than what they carry.
     if (!isLast && end - start !== maxFrameBytes)
       throw socketError('BAD_FRAME', 'A fragment before the last is not full.')
@@ -51,7 +58,8 @@ export class Assembly {
       throw socketError('BAD_FRAME', 'A message is longer than it was announced.')
     }
     if (this.#refusal) return cost
-    this.#parts.push(slice(bytes, start, end))
+    const isClose = mayRefer || isLast || bytes.buffer.byteLength <= (end - start) * mostKept
+    this.#parts.push(isClose ? slice(bytes, start, end) : copyOf(bytes, start, end))
     const early = Math.min(cost, this.#mayComeEarly - this.early)
     this.early += early
     this.cost += cost - early

@@ -281,9 +281,10 @@ export class Stream {
   }
 
   #assemble(assembly: Assembly, flags: number, bytes: Uint8Array, start: number, end: number, cost: number): void {
-    if (assembly.refusal === undefined && this.#host.settings.memory.isFull) this.#giveUp(assembly)
+    const { memory } = this.#host.settings
+    if (assembly.refusal === undefined && memory.isFull) this.#giveUp(assembly)
     const isLast = (flags & Flag.MORE) === 0
-    const early = assembly.add(bytes, start, end, cost, isLast)
+    const early = assembly.add(bytes, start, end, cost, isLast, memory.isAmple)
     const window = this.#receiving
     if (early > 0) this.#grant(assembly.refusal ? window.consumed(early) : window.returned(early))
     if (!isLast) return

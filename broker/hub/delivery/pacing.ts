@@ -27,7 +27,9 @@ export class Held {
   constructor(request: Request, patience: Patience, now: number) {
     this.patience = patience
     this.#request = request
+    // Credit is all that is wanted of it: its bytes are with the outboxes, which count them.
     request.hold()
+    request.letGo()
     patience.hold(request.size, now)
   }
 

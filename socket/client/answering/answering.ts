@@ -25,6 +25,9 @@ const failed = Flag.REPLY | Flag.FAIL
 const noRoom = encodeFailure(socketError('BUFFER_FULL', 'The answer found no room at the Provider.'))
 const noMemory = encodeFailure(socketError('MEMORY_FULL', 'The answer found no room at the Provider.'))
 
+/** Failures that wait in the place of answers on one stream, where memory is full. There may be very many streams. */
+const mostInPlace = 8
+
 export interface AnsweringOwner {
   /** The stream has ended in good order. */
   answered(stream: Stream): void
@@ -33,13 +36,15 @@ export interface AnsweringOwner {
 export class Answering implements Answerer, ReplyOwner {
   readonly stream: Stream
   /** @internal */ readonly memory: MemoryBudget
-  /** @internal */ queued = 0
+  /** @internal */ queued: Set<Request> | undefined
   readonly #settings: LinkSettings
   readonly #owner: AnsweringOwner
   readonly #open = new SmallMap<number, Request>()
   /** Answers that wait, and those whose fragments do. */
   #leaving: SmallMap<number, Reply> | undefined
   #backlog: Backlog | undefined
+  /** Of those that are leaving, failures in the place of an answer. */
+  #inPlace = 0
   #isOver = false
 
   constructor(stream: Stream, settings: LinkSettings, owner: AnsweringOwner) {
@@ -127,12 +132,15 @@ export class Answering implements Answerer, ReplyOwner {
   #sendInstead(id: number, { code }: SignalboxError): void {
     const reply = new Reply(id, failed, code === 'MEMORY_FULL' ? noMemory : noRoom, true, this)
     this.#leaving?.set(id, reply)
-    if (this.#waiting.waitBeyond(reply)) this.#waiting.pump()
+    this.#inPlace++
+    const hasRoom = !this.memory.isFull || this.#inPlace <= mostInPlace
+    if (hasRoom && this.#waiting.waitBeyond(reply)) this.#waiting.pump()
     else this.stream.fail(socketError('BUFFER_FULL', 'The Consumer does not take its answers.'))
   }
 
   /** @internal */
   over(reply: Reply): void {
+    if (reply.bytes === noMemory || reply.bytes === noRoom) this.#inPlace--
     this.#leaving?.delete(reply.id)
     this.finishIfDone()
   }

@@ -5,11 +5,11 @@
  * that ended have left has a bound of its own: beyond it the oldest of those are dropped, and counted. Whatever leaves
  * the inbox unread gives its credit back: nobody else would. The window counts the bytes of a message in the memory
  * budget as long as its stream is there; the inbox counts what a message takes beside them, and what outlives its stream.
+ * Their sum is bounded by that budget: beyond it nothing waits, one way or not.
  */
 import { Fifo } from '#base/fifo'
 import type { MemoryBudget } from '#base/memory-budget'
 import { entryBytes } from '../../stream/backlog.ts'
-import type { Stream } from '../../stream/stream.ts'
 import type { Request } from './request.ts'
 
 export class Inbox {
@@ -20,7 +20,9 @@ export class Inbox {
   readonly #queue = new Fifo<Request>()
   readonly #orphans = new Set<Request>()
   #orphanBytes = 0
-  /** Requests in the queue that were given up. */
+  /** Bytes that wait, by the number of the link that sent them. */
+  readonly #shares = new Map<number, number>()
+  /** Places in the queue whose message nobody will get. */
   #unwanted = 0
 
   constructor(maxOrphanBytes: number, memory: MemoryBudget) {
@@ -33,82 +35,102 @@ export class Inbox {
     return this.#queue.length - this.#unwanted
   }
 
+  /**
+   * Whether a message may wait: first windows alone would be gigabytes, for a link may have very many streams. Where
+   * memory is tight it may not if its link has more than an equal part of it here, so that something is left for others.
+   */
+  takes({ peer }: Request): boolean {
+    if (!this.#memory.isTight) return true
+    const part = this.#memory.limit / (this.#shares.size + 1)
+    return !this.#memory.isFull && (this.#shares.get(peer.linkId) ?? 0) < part
+  }
+
+  /** `takes` has just said yes. */
   push(request: Request): void {
     request.isQueued = true
     request.compact()
     this.#queue.push(request)
     this.#memory.add(entryBytes)
+    this.#share(request, request.weight + entryBytes)
   }
 
   /** The next message that is still wanted. */
   shift(): Request | undefined {
     for (let request = this.#queue.shift(); request; request = this.#queue.shift()) {
-      request.isQueued = false
-      this.#forget(request)
+      this.#memory.give(entryBytes)
+      if (!request.isQueued) {
+        this.#unwanted--
+        continue
+      }
+      this.#takeOut(request)
       if (!request.isCancelled) return request
-      this.#unwanted--
-      request.consumed()
+      // Whoever was told that it was given up asks for the next one before this was told.
+      request.discard()
     }
     return undefined
   }
 
-  /** A request in the queue was given up. To look for each at once would take time squared when there are many. */
-  cancelled(): void {
-    this.#unwanted++
-    if (this.#queue.length <= 2 * this.#unwanted) this.#sweep((request) => request.isCancelled)
+  /** A request in the queue was given up. */
+  cancelled(request: Request): void {
+    this.#discard(request)
+    this.#sweep()
   }
 
-  /** The stream is over: nobody waits for its requests, and its one-way messages count as left behind. */
-  orphan(stream: Stream, mayDrop: boolean): void {
-    this.#sweep((request) => request.isCancelled)
-    this.#unwanted = 0
-    this.#queue.each((request) => {
-      if (!request.isOf(stream) || this.#orphans.has(request)) return
-      this.#orphans.add(request)
-      this.#orphanBytes += request.weight + entryBytes
-      this.#memory.add(request.weight)
-    })
-    if (mayDrop && this.#orphanBytes > this.#maxOrphanBytes) this.#dropOldest()
+  /** Their stream is over: nobody waits for its requests, and its one-way messages count as left behind. */
+  orphan(requests: Iterable<Request>, mayDrop: boolean): void {
+    for (const request of requests) {
+      if (request.isCancelled) this.#discard(request)
+      else {
+        this.#orphans.add(request)
+        this.#orphanBytes += request.weight + entryBytes
+        this.#memory.add(request.weight)
+      }
+    }
+    if (mayDrop) this.#dropOldest()
+    this.#sweep()
   }
 
   clear(): void {
-    this.#sweep(() => true)
-    this.#unwanted = 0
+    this.#queue.each((request) => {
+      if (request.isQueued) this.#discard(request)
+    })
+    this.#sweep()
   }
 
   #dropOldest(): void {
-    const dropped = new Set<Request>()
-    let left = this.#orphanBytes
     for (const request of this.#orphans) {
-      if (left <= this.#maxOrphanBytes) break
-      left -= request.weight + entryBytes
-      dropped.add(request)
+      if (this.#orphanBytes <= this.#maxOrphanBytes) return
+      this.dropped++
+      this.#discard(request)
     }
-    this.dropped += dropped.size
-    this.#sweep((request) => dropped.has(request))
   }
 
-  /** Takes out of the queue what passes. Credit goes back last: in one process it can bring the next message at once. */
-  #sweep(test: (request: Request) => boolean): void {
-    if (this.#queue.length === 0) return
-    const swept: Request[] = []
-    this.#queue.keep((request) => {
-      if (!test(request)) return true
-      swept.push(request)
-      return false
-    })
-    for (const request of swept) {
-      request.isQueued = false
-      this.#forget(request)
-      if (request.isCancelled) this.#unwanted--
-    }
-    for (const request of swept) request.consumed()
+  /** Nobody will get it. Its place in the queue stays for a while: to look for each would take time squared. */
+  #discard(request: Request): void {
+    this.#takeOut(request)
+    this.#unwanted++
+    request.discard()
   }
 
-  #forget(request: Request): void {
-    this.#memory.give(entryBytes)
+  #share({ peer }: Request, bytes: number): void {
+    const share = (this.#shares.get(peer.linkId) ?? 0) + bytes
+    if (share === 0) this.#shares.delete(peer.linkId)
+    else this.#shares.set(peer.linkId, share)
+  }
+
+  #takeOut(request: Request): void {
+    request.isQueued = false
+    this.#share(request, -request.weight - entryBytes)
     if (this.#orphans.size === 0 || !this.#orphans.delete(request)) return
     this.#orphanBytes -= request.weight + entryBytes
     this.#memory.give(request.weight)
+  }
+
+  /** Takes the places of those out that nobody will get, once they are half of all. */
+  #sweep(): void {
+    if (this.#unwanted === 0 || this.#queue.length > 2 * this.#unwanted) return
+    this.#queue.keep((request) => request.isQueued)
+    this.#memory.give(entryBytes * this.#unwanted)
+    this.#unwanted = 0
   }
 }

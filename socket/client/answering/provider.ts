@@ -47,7 +47,10 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   /** @internal */ readonly yields: boolean
   /** @internal Whoever opens it waits for that. */ readonly isPatient = false
   readonly channelId: string
-  /** Messages refused because they were larger than `maxMessageBytes`, or because memory was full. */
+  /**
+   * Messages refused because they were larger than `maxMessageBytes`, or found no memory. Whoever sent one of them one
+   * way is not told.
+   */
   refusedMessages = 0
   readonly #session: Session
   readonly #ownsSession: boolean
@@ -57,7 +60,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   #inbox: Inbox | undefined
   readonly #receivers = new Fifo<Deferred<Request | undefined>>()
   readonly #streams = new SmallMap<Stream, Answering>()
-  readonly #serving = new Serving(this)
+  readonly #serving: Serving
   /** The message last given by `receive()`. */
   #received: Request | undefined
   /** Messages on their way to whoever asked for one, or in the body of a loop. */
@@ -80,6 +83,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     this.#session = session
     this.#ownsSession = ownsSession
     this.#observe = options.observe
+    this.#serving = new Serving(this, session.settings.clock)
     session.add(this)
     void handled(this.#ready.promise)
   }
@@ -285,14 +289,16 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     if (receiver) {
       this.#inHand++
       receiver.resolve(request)
-    } else if (!request.isOneWay && this.#session.settings.memory.isFull) {
-      this.refusedMessages++
-      void handled(request.fail(socketError('MEMORY_FULL')))
-      request.consumed()
-    } else {
-      const { maxBufferedBytes, memory } = this.#session.settings
-      this.#inbox ??= new Inbox(maxBufferedBytes, memory)
+      return
+    }
+    const { maxBufferedBytes, memory } = this.#session.settings
+    this.#inbox ??= new Inbox(maxBufferedBytes, memory)
+    if (this.#inbox.takes(request)) {
       this.#inbox.push(request)
+    } else {
+      this.refusedMessages++
+      if (!request.isOneWay) void handled(request.fail(socketError('MEMORY_FULL')))
+      request.consumed()
     }
   }
 
@@ -306,7 +312,7 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
   cancelled(stream: Stream, id: number): void {
     const answering = this.#streams.get(stream)
     const request = answering?.cancel(id)
-    if (request?.isQueued) this.#inbox?.cancelled()
+    if (request?.isQueued) this.#inbox?.cancelled(request)
     answering?.finishIfDone()
   }
 
@@ -333,9 +339,8 @@ export class Provider implements AsyncDisposable, AsyncIterable<Request> {
     if (answering === undefined) return
     this.#streams.delete(stream)
     this.#tell()
-    // What is drained is finished, however much it is: it came within the windows. All that waits is gone through, so not
-    // for each of a thousand Consumers that have nothing there.
-    if (answering.queued > 0) this.#inbox?.orphan(stream, this.#drained === undefined)
+    // What is drained is finished, however much it is: it came within the windows.
+    if (answering.queued?.size) this.#inbox?.orphan(answering.queued, this.#drained === undefined)
     this.#checkDrained()
   }
 

@@ -4,7 +4,8 @@
  * Floor 3. Its credit goes back to the Consumer once, when the application is done with it: when the handler of `serve`
  * has settled, when the next one is asked for or the loop ends, or when `release()` is called after `hold()`.
  */
-import { copyOf, slice } from '#base/bytes'
+import { copyOf, none, slice } from '#base/bytes'
+import { handled } from '#base/deferred'
 import { socketError } from '#base/errors'
 import { verify } from '#base/verify'
 import { respondRules, type TransferOptions } from '../../options.ts'
@@ -23,8 +24,8 @@ export type Ownership = 'given' | 'lent' | 'returned'
 /** Where answers go. */
 export interface Answerer {
   readonly stream: Stream
-  /** Messages of the stream that wait in the inbox. Kept by them. */
-  queued: number
+  /** Messages of the stream that wait in the inbox. Kept by them, from the first on. */
+  queued: Set<Request> | undefined
   /** Returns when it has left; nothing when it has at once. What has to wait is as `ownership` says. */
   answer(id: number, flags: number, payload: Uint8Array, ownership: Ownership): Promise<void> | undefined
 }
@@ -113,11 +114,6 @@ export class Request {
     this.#from = 0
   }
 
-  /** @internal Whether it came on that stream. */
-  isOf(stream: Stream): boolean {
-    return this.#answerer.stream === stream
-  }
-
   /** Whether nobody waits for an answer. */
   get isOneWay(): boolean {
     return this.id === 0
@@ -151,7 +147,9 @@ export class Request {
   set isQueued(value: boolean) {
     if (value === this.isQueued) return
     this.#state ^= State.QUEUED
-    this.#answerer.queued += value ? 1 : -1
+    this.#answerer.queued ??= new Set()
+    if (value) this.#answerer.queued.add(this)
+    else this.#answerer.queued.delete(this)
   }
 
   /**
@@ -164,7 +162,7 @@ export class Request {
       try {
         verify('respond', options, respondRules)
       } catch (error) {
-        return Promise.reject(error)
+        return handled(Promise.reject(error))
       }
     }
     if (!this.#mayAnswer()) return already
@@ -200,6 +198,17 @@ export class Request {
     const cost = this.#cost
     this.#cost = 0
     this.#answerer.stream.consumed(cost, this.#end - this.#from)
+  }
+
+  /** @internal Nobody looks at its bytes any more: the few that it has may lie in a large buffer. */
+  letGo(): void {
+    this.#bytes = none
+  }
+
+  /** @internal Nobody will get it. */
+  discard(): void {
+    this.consumed()
+    this.letGo()
   }
 
   #mayAnswer(): boolean {

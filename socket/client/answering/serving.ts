@@ -1,9 +1,11 @@
 /**
  * Hands messages to a handler, so many at once.
  *
- * Floor 4.
+ * Floor 4. What a handler has had for a while is copied out of the large buffer that it may have come in: many handlers
+ * may be waiting for something, each with a few bytes that would keep a quarter of a MiB alive.
  */
 import { none } from '#base/bytes'
+import type { Clock } from '#base/clock'
 import { handled } from '#base/deferred'
 import type { Request } from './request.ts'
 
@@ -13,6 +15,9 @@ export type Answer = Uint8Array | undefined
 /** Answers a request, now or later; a throw becomes a failed request at the Consumer. */
 export type Handler = (request: Request) => Answer | Promise<Answer>
 
+/** Milliseconds: what is answered at once is not worth a copy. */
+const compactMs = 100
+
 export interface ServingOwner {
   /** A handler has settled, and there is room for another message. */
   settled(): void
@@ -21,14 +26,22 @@ export interface ServingOwner {
 export class Serving {
   /** One-way messages whose handler threw. */
   failed = 0
-  /** Handlers that have not settled. */
-  running = 0
   readonly #owner: ServingOwner
+  readonly #clock: Clock
+  /** With handlers that have not settled. */
+  readonly #running = new Set<Request>()
   #handler: Handler | undefined
   #concurrency = 0
+  #willCompact = false
 
-  constructor(owner: ServingOwner) {
+  constructor(owner: ServingOwner, clock: Clock) {
     this.#owner = owner
+    this.#clock = clock
+  }
+
+  /** Handlers that have not settled. */
+  get running(): number {
+    return this.#running.size
   }
 
   begin(handler: Handler, concurrency: number): void {
@@ -54,9 +67,10 @@ export class Serving {
       this.#answered(request, answer)
       return
     }
-    this.running++
+    this.#running.add(request)
+    if (!this.#willCompact) this.#compactLater()
     const settle = (): void => {
-      this.running--
+      this.#running.delete(request)
       this.#owner.settled()
     }
     Promise.resolve(answer)
@@ -65,6 +79,14 @@ export class Serving {
         (error: unknown) => this.#failed(request, error),
       )
       .then(settle, settle)
+  }
+
+  #compactLater(): void {
+    this.#willCompact = true
+    this.#clock.after(compactMs, () => {
+      this.#willCompact = false
+      for (const request of this.#running) request.compact()
+    })
   }
 
   #answered(request: Request, answer: Answer): void {

@@ -55,7 +55,7 @@ describe('large messages that are never finished', () => {
   it('and requests that would have to wait are refused too, until something is read', async () => {
     await using house = await House.open()
     const channelId = newId()
-    const provider = await (await house.link({ maxMemoryBytes: 100 * KiB })).provider(channelId)
+    const provider = await (await house.link({ maxMemoryBytes: 130 * KiB })).provider(channelId)
     const [one, two] = [await (await house.link()).consumer(channelId), await (await house.link()).consumer(channelId)]
     for (const consumer of [one, two]) await consumer.post(new Uint8Array(60 * KiB))
     await until('both have come', () => provider.pending === 2)

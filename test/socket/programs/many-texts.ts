@@ -6,8 +6,10 @@ import { RawPeer } from '../tools/raw-peer.ts'
 import { until } from '../tools/until.ts'
 
 const streams = 200
-const server = await Server.listen({ port: 0 })
-const link = server.link()
+// All of them may wait.
+const maxMemoryBytes = 64 * 1024 * 1024
+const server = await Server.listen({ port: 0, maxMemoryBytes })
+const link = server.link({ maxMemoryBytes })
 const channelId = newId()
 const provider = await link.provider(channelId)
 const peer = await RawPeer.welcomed(server.url)

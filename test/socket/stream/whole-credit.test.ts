@@ -160,7 +160,7 @@ class Answers implements StreamOwner {
   }
   cancelled(stream: Stream, id: number): void {
     const request = this.answerings.get(stream)?.cancel(id)
-    if (request?.isQueued) this.inbox.cancelled()
+    if (request?.isQueued) this.inbox.cancelled(request)
     this.answerings.get(stream)?.finishIfDone()
   }
   writable(stream: Stream): void {
@@ -175,8 +175,9 @@ class Answers implements StreamOwner {
     this.answered(stream)
   }
   answered(stream: Stream): void {
+    const queued = this.answerings.get(stream)?.queued
     this.answerings.delete(stream)
-    this.inbox.orphan(stream, true)
+    if (queued) this.inbox.orphan(queued, true)
   }
 }
 

@@ -20,6 +20,7 @@ class FakeRequest {
   hold(): void {
     this.isHeld = true
   }
+  letGo(): void {}
   release(): void {
     this.isHeld = false
     this.releases++
