@@ -38,7 +38,8 @@ class Stuck implements AsyncDisposable {
     const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as { port: number }
-    const socket = connect({ port, host: '127.0.0.1', highWaterMark: highWaterBytes })
+    const dialling = { port, host: '127.0.0.1', highWaterMark: highWaterBytes }
+    const socket = connect(dialling)
     const [[peer]] = await Promise.all([once(server, 'connection'), once(socket, 'connect')])
     server.close()
     const stuck = new Stuck(socket, peer)
