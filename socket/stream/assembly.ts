@@ -3,13 +3,18 @@
  *
  * Floor 1, pure. Its length is judged before its first byte: one that is refused is thrown away as it comes, so that
  * its sender gets an error and nothing else on the link is lost. Fragments are kept as they came and copied once, at
- * the end; nothing is reserved for bytes that were only announced.
+ * the end; nothing is reserved for bytes that were only announced. Where the end is long in coming they are copied before,
+ * if they lie in far more memory than they take: what is held is counted by its own length.
  */
-import { join, slice } from '#base/bytes'
+import { copyOf, join, slice } from '#base/bytes'
 import { type SignalboxError, socketError } from '#base/errors'
+import { Deadline, type Deadlines } from '../time/deadlines.ts'
 import { maxFrameBytes, wholeCostOf } from '../wire/frame.ts'
 
-export class Assembly {
+/** Milliseconds after which the end of a message is long in coming. */
+const compactMs = 100
+
+export class Assembly extends Deadline {
   readonly id: number
   /** Bytes announced. */
   readonly total: number
@@ -23,6 +28,7 @@ export class Assembly {
   #refusal: SignalboxError | undefined
 
   constructor(id: number, total: number, mayComeEarly: number) {
+    super()
     this.id = id
     this.total = total
     this.#mayComeEarly = mayComeEarly
@@ -56,6 +62,21 @@ export class Assembly {
     this.early += early
     this.cost += cost - early
     return early
+  }
+
+  /** It may be long until more comes. */
+  wait(deadlines: Deadlines): void {
+    if (this.#refusal === undefined && !this.isKept) deadlines.add(this, compactMs)
+  }
+
+  /** The end is long in coming. */
+  expire(): void {
+    const used = new Map<ArrayBufferLike, number>()
+    for (const { buffer, length } of this.#parts) used.set(buffer, (used.get(buffer) ?? 0) + length)
+    this.#parts = this.#parts.map((part) => {
+      const isPinning = part.buffer.byteLength > 2 * (used.get(part.buffer) as number)
+      return isPinning ? copyOf(part, 0, part.length) : part
+    })
   }
 
   /** The payload, or nothing if it was refused. Throws BAD_FRAME when bytes are missing. */

@@ -12,6 +12,7 @@
 import { none, readU32, writeU32 } from '#base/bytes'
 import { type SignalboxError, socketError } from '#base/errors'
 import { initialWindowBytes, type LinkSettings } from '../options.ts'
+import { Deadlines } from '../time/deadlines.ts'
 import type { Port } from '../transport/port.ts'
 import { decodeFailure, encodeFailure } from '../wire/failure.ts'
 import { costOf, Flag, firstOptionalKind, Kind, knownFlags, maxFrameBytes, wholeCostOf } from '../wire/frame.ts'
@@ -286,9 +287,12 @@ export class Stream {
     const early = assembly.add(bytes, start, end, cost, isLast)
     const window = this.#receiving
     if (early > 0) this.#grant(assembly.refusal ? window.consumed(early) : window.returned(early))
-    if (!isLast) return
+    if (!isLast) {
+      assembly.wait(this.#deadlines)
+      return
+    }
     const whole = assembly.whole()
-    this.#assembly = undefined
+    this.#forgetAssembly()
     if (whole) this.#owner.message(this, flags, assembly.id, whole, 0, whole.length, assembly.cost)
     else this.#owner.discarded(this, assembly.id, assembly.refusal as SignalboxError)
     if (this.#gotEnd && !this.#over) this.#owner.finished(this)
@@ -304,11 +308,20 @@ export class Stream {
   #cancelled(id: number): void {
     const assembly = this.#assembly
     if (assembly?.id === id) {
-      this.#assembly = undefined
+      this.#forgetAssembly()
       this.#grant(this.#receiving.consumed(assembly.cost, assembly.early))
     }
     this.#owner.cancelled(this, id)
     if (this.#gotEnd && !this.#over) this.#owner.finished(this)
+  }
+
+  #forgetAssembly(): void {
+    if (this.#assembly) this.#deadlines.remove(this.#assembly)
+    this.#assembly = undefined
+  }
+
+  get #deadlines(): Deadlines {
+    return Deadlines.of(this.#host.settings.clock)
   }
 
   #granted(bytes: number): void {
@@ -331,7 +344,7 @@ export class Stream {
     this.#over = true
     const bulk = this.#bulk
     this.#bulk = undefined
-    this.#assembly = undefined
+    this.#forgetAssembly()
     this.#window?.release()
     this.#host.forget(this)
     bulk?.fail(error)

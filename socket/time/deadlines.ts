@@ -16,6 +16,11 @@ export abstract class Deadline {
   /** @internal */ before: Deadline | undefined
   /** @internal */ after: Deadline | undefined
 
+  /** Whether it waits for its time. */
+  get isKept(): boolean {
+    return this.before !== undefined
+  }
+
   /** Called once, when the time has come; it has been removed by then. */
   abstract expire(): void
 }
