@@ -17,7 +17,10 @@ import type { Intake, IntakeOwner } from './intake.ts'
 const flushBytes = 64 * 1024
 /** How much the operating system's side may hold back before the port calls itself congested. */
 export const highWaterBytes = 256 * 1024
+/** A peer that takes nothing for so long when the connection closes is cut ... */
 const closeWaitMs = 1_000
+/** ... and one that takes a little at a time, after so many times that. */
+const closeWaits = 10
 
 function nothing(): void {}
 
@@ -135,7 +138,21 @@ export class SocketPort implements Port, IntakeOwner {
     if (this.#ended || this.#closing) return
     this.#flush()
     this.#socket.end()
-    this.#closing = this.#clock.after(closeWaitMs, () => this.destroy())
+    this.#awaitEnd(closeWaits)
+  }
+
+  #awaitEnd(waits: number): void {
+    const before = this.#untaken
+    this.#closing = this.#clock.after(closeWaitMs, () => {
+      if (waits > 1 && this.#untaken !== before) this.#awaitEnd(waits - 1)
+      else this.destroy()
+    })
+  }
+
+  /** Changes whenever the system takes something. What it has taken of the present piece is not in Node's documentation. */
+  get #untaken(): number {
+    const { _handle: handle } = this.#socket as { _handle?: { readonly writeQueueSize?: number } | null }
+    return this.#socket.writableLength + (handle?.writeQueueSize ?? 0)
   }
 
   destroy(): void {
