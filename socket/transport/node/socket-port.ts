@@ -205,6 +205,7 @@ export class SocketPort implements Port, IntakeOwner {
     if (this.#ended) return
     this.#ended = true
     this.#output = undefined
+    this.#baggage.clear()
     this.#closing?.()
     this.#owner?.ended(this.#socket.errored ?? undefined, this)
   }
