@@ -5,12 +5,13 @@
  * two pieces of slab. Frames relayed from one received chunk that lie side by side in it stay one run and are sent as
  * one slice. (A system call for each frame, or a writev of many small slices, costs several times as much.) A portion
  * begins in a small slab and goes on in a large one, so that a thousand connections that say a word each in one turn do
- * not take a thousand large ones. Slabs are shared by all connections, and idle ones hold none. Where a peer does not
- * read, nothing is referenced that lies in much more memory than it takes: what waits is counted by its own length.
+ * not take a thousand large ones. Slabs are shared by all connections, and idle ones hold none. What lies in much more
+ * memory than it takes is referenced as long as little comes along that way: what waits is counted by its own length.
  */
 import { allocate, allocateSmall } from '#base/allocate'
 import { copy, copyOf } from '#base/bytes'
 import { headerBytes, writeHeader } from '../wire/frame.ts'
+import { Baggage } from './baggage.ts'
 
 /** Twice what is sent at a time, so that one piece is enough for it, and for two of the largest frames. */
 const slabBytes = 130 * 1024
@@ -41,11 +42,11 @@ export class Output {
   #runStart = 0
   #runEnd = 0
   #bytes = 0
-  readonly #referredBytes: number
+  readonly #baggage: Baggage
 
-  /** `referredBytes`: what is gathered beyond may wait for long, for the socket takes nothing at present. */
-  constructor(referredBytes = Number.POSITIVE_INFINITY) {
-    this.#referredBytes = referredBytes
+  /** `baggage`: that of the port. */
+  constructor(baggage = new Baggage()) {
+    this.#baggage = baggage
   }
 
   /** Bytes gathered and not taken. */
@@ -119,10 +120,10 @@ export class Output {
 
   #refer(bytes: Uint8Array, start: number, end: number): void {
     this.#seal()
+    const { buffer } = bytes
     const length = end - start
-    if (this.#bytes <= this.#referredBytes || length >= bytes.buffer.byteLength * worthHolding) {
-      this.#pieces.push(bytes.subarray(start, end))
-    } else this.#pieces.push(copyOf(bytes, start, end))
+    const isReferred = length >= buffer.byteLength * worthHolding || this.#baggage.takes(buffer, length)
+    this.#pieces.push(isReferred ? bytes.subarray(start, end) : copyOf(bytes, start, end))
   }
 
   #room(size: number): Uint8Array {

@@ -66,7 +66,7 @@ export interface Port {
   ): void
   /** Sends a frame that lies in `bytes[start, end)` with its header, as it is. */
   relay(bytes: Uint8Array, start: number, end: number): void
-  /** Sends what is left and ends the connection; a peer that does not take it is cut after a second. */
+  /** Sends what is left and ends the connection; a peer that takes nothing for a second is cut. */
   close(): void
   /** Ends the connection now. */
   destroy(): void

@@ -1,12 +1,14 @@
 /**
  * A port over a byte stream of the operating system: TCP, TLS or a unix socket.
  *
- * Floor 2. Node only.
+ * Floor 2. Node only. While the socket has not taken what it was given, little is gathered here until it has: each piece
+ * that waits in a socket takes some objects of Node's, which may be far more than its bytes.
  */
 import type { Socket } from 'node:net'
 import type { Cancel, Clock } from '#base/clock'
 import { Dispatch } from '#base/dispatch'
 import { Decoder } from '../../wire/decoder.ts'
+import { Baggage } from '../baggage.ts'
 import { Output } from '../output.ts'
 import type { Port, PortOwner } from '../port.ts'
 import type { Intake, IntakeOwner } from './intake.ts'
@@ -15,7 +17,10 @@ import type { Intake, IntakeOwner } from './intake.ts'
 const flushBytes = 64 * 1024
 /** How much the operating system's side may hold back before the port calls itself congested. */
 export const highWaterBytes = 256 * 1024
+/** A peer that takes nothing for so long when the connection closes is cut ... */
 const closeWaitMs = 1_000
+/** ... and one that takes a little at a time, after so many times that. */
+const closeWaits = 10
 
 function nothing(): void {}
 
@@ -28,9 +33,16 @@ export class SocketPort implements Port, IntakeOwner {
   readonly #intake: Intake | undefined
   /** What is to go out at the end of the turn, or when the socket takes more. An idle port has none. */
   #output: Output | undefined
+  readonly #baggage = new Baggage()
   #decoder: Decoder | undefined
   #owner: PortOwner | undefined
   readonly #dispatch: Dispatch
+  /** The socket has taken a piece that it was given. */
+  readonly #written = (): void => {
+    if (this.#socket.writableLength > 0) return
+    if (this.#output === undefined) this.#baggage.clear()
+    else if (!this.#congested && !this.#dispatch.isPlanned) this.#flush()
+  }
   /** Frames since it last left. */
   #frames = 0
   #congested = false
@@ -110,14 +122,14 @@ export class SocketPort implements Port, IntakeOwner {
     isLent = false,
   ): void {
     this.#frames++
-    this.#output ??= this.#newOutput()
+    this.#output ??= new Output(this.#baggage)
     this.#output.frame(kind, flags, stream, id, bytes, start, end, isLent)
     if (!this.#dispatch.isPlanned || this.#output.bytes >= flushBytes) this.#gathered()
   }
 
   relay(bytes: Uint8Array, start: number, end: number): void {
     this.#frames++
-    this.#output ??= this.#newOutput()
+    this.#output ??= new Output(this.#baggage)
     this.#output.relay(bytes, start, end)
     if (!this.#dispatch.isPlanned || this.#output.bytes >= flushBytes) this.#gathered()
   }
@@ -126,17 +138,26 @@ export class SocketPort implements Port, IntakeOwner {
     if (this.#ended || this.#closing) return
     this.#flush()
     this.#socket.end()
-    this.#closing = this.#clock.after(closeWaitMs, () => this.destroy())
+    this.#awaitEnd(closeWaits)
+  }
+
+  #awaitEnd(waits: number): void {
+    const before = this.#untaken
+    this.#closing = this.#clock.after(closeWaitMs, () => {
+      if (waits > 1 && this.#untaken !== before) this.#awaitEnd(waits - 1)
+      else this.destroy()
+    })
+  }
+
+  /** Changes whenever the system takes something. What it has taken of the present piece is not in Node's documentation. */
+  get #untaken(): number {
+    const { _handle: handle } = this.#socket as { _handle?: { readonly writeQueueSize?: number } | null }
+    return this.#socket.writableLength + (handle?.writeQueueSize ?? 0)
   }
 
   destroy(): void {
     this.#decoder?.stop()
     this.#socket.destroy()
-  }
-
-  /** What the socket has not taken is at the front: what comes now will wait behind it. */
-  #newOutput(): Output {
-    return this.#congested ? new Output(highWaterBytes) : new Output()
   }
 
   get #gatheredBytes(): number {
@@ -151,26 +172,26 @@ export class SocketPort implements Port, IntakeOwner {
   #leave(): boolean {
     const frames = this.#frames
     this.#frames = 0
-    if (!this.#congested) this.#flush()
+    if (!this.#congested && this.#socket.writableLength === 0) this.#flush()
     return frames > 1
   }
 
   #flush(): void {
     if (this.#output === undefined) return
     const output = this.#output
+    const socket = this.#socket
     const pieces = output.take()
     this.#output = undefined
-    if (this.#socket.destroyed || this.#socket.writableEnded) return
-    if (pieces.length === 1) {
-      this.#congested = !this.#socket.write(pieces[0] as Uint8Array)
-    } else {
-      this.#socket.cork()
-      for (const piece of pieces) this.#socket.write(piece)
-      this.#socket.uncork()
-      this.#congested = this.#socket.writableNeedDrain
-    }
-    if (this.#congested) this.#socket.once('drain', () => this.#drained(output))
-    else output.release(this.#socket.writableLength === 0)
+    if (socket.destroyed || socket.writableEnded) return
+    const isOne = pieces.length === 1
+    if (!isOne) socket.cork()
+    for (const piece of pieces) socket.write(piece, this.#written)
+    if (!isOne) socket.uncork()
+    this.#congested = socket.writableNeedDrain
+    const isTaken = socket.writableLength === 0
+    if (isTaken) this.#baggage.clear()
+    if (this.#congested) socket.once('drain', () => this.#drained(output))
+    else output.release(isTaken)
   }
 
   #drained(output: Output): void {
@@ -184,6 +205,7 @@ export class SocketPort implements Port, IntakeOwner {
     if (this.#ended) return
     this.#ended = true
     this.#output = undefined
+    this.#baggage.clear()
     this.#closing?.()
     this.#owner?.ended(this.#socket.errored ?? undefined, this)
   }

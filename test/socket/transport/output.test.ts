@@ -1,6 +1,7 @@
 /** What is gathered for the operating system: every frame, whole and in order, in few pieces. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Baggage } from '../../../socket/transport/baggage.ts'
 import { Output } from '../../../socket/transport/output.ts'
 import { headerBytes, Kind } from '../../../socket/wire/frame.ts'
 import { encodeFrame, type NaiveFrame } from '../wire/naive-frame.ts'
@@ -51,7 +52,7 @@ describe('the output', () => {
     const received = Buffer.concat([Buffer.alloc(100_000), encodeFrame(filled({ ...plain, length: 9_000 }))])
     const whole = encodeFrame(filled({ ...plain, length: 60_000 }))
     for (const isHeld of [false, true]) {
-      const output = isHeld ? new Output(0) : new Output()
+      const output = isHeld ? new Output(new Baggage(0)) : new Output()
       output.relay(received, 100_000, received.length)
       output.relay(whole, 0, whole.length)
       const kept = output.take().map(({ buffer }) => buffer === received.buffer || buffer === whole.buffer)
@@ -63,7 +64,7 @@ describe('the output', () => {
     const run = fc.array(step, { maxLength: 40 })
     fc.assert(
       fc.property(run, fc.nat(30), fc.boolean(), fc.boolean(), (steps, offset, hasGaps, isGone) => {
-        let output = isGone ? new Output() : new Output(0)
+        let output = isGone ? new Output() : new Output(new Baggage(0))
         const pieces: Uint8Array[] = []
         const expected: Buffer[] = []
         let gathered = 0
@@ -92,7 +93,7 @@ describe('the output', () => {
             }
           } else {
             pieces.push(...sent(output, isGone))
-            output = isGone ? new Output() : new Output(0)
+            output = isGone ? new Output() : new Output(new Baggage(0))
             gathered = 0
           }
           expect(output.bytes).toBe(gathered)
