@@ -59,10 +59,13 @@ export class Link implements AsyncDisposable {
     return new Link(await connectedSession(url, options))
   }
 
-  /** Like `connect`, but there at once, while it connects. If that fails the link is closed: see `closed`. */
+  /**
+   * Like `connect`, but there at once, while it connects. A server that is away is tried again as after a loss; if the same
+   * would happen again the link is closed: see `closed`.
+   */
   static lazy(url: string, options: LinkOptions = {}): Link {
     const session = newSession(url, options)
-    void handled(session.connect())
+    void handled(session.connect(true))
     return new Link(session)
   }
 

@@ -46,6 +46,8 @@ export class Session implements ConnectionOwner {
   /** The one last begun, also when it is over and something of it is left in the operating system. */
   #latest: Connection | undefined
   #wasOpen = false
+  /** Whether the first connecting is tried again, as after a loss. */
+  #isPatient = false
   /** When it was last welcomed. */
   #openedAt = 0
   /** Tries since it was last open. */
@@ -92,8 +94,9 @@ export class Session implements ConnectionOwner {
     return this.#connection?.streams ?? 0
   }
 
-  /** Connects for the first time. Rejects when that fails; it is closed then. */
-  connect(): Promise<void> {
+  /** Connects for the first time. Rejects when that fails; it is closed then. `isPatient`: only when it would fail again. */
+  connect(isPatient = false): Promise<void> {
+    this.#isPatient = isPatient
     if (this.settings.signal?.aborted) this.#onAbort()
     else this.#begin()
     return this.#first.promise
@@ -158,7 +161,7 @@ export class Session implements ConnectionOwner {
     if (connection !== this.#connection) return
     this.#connection = undefined
     this.trouble = error
-    if (!this.#wasOpen) {
+    if (!this.#wasOpen && !this.#isPatient) {
       this.#finish(error)
       return
     }
