@@ -264,7 +264,10 @@ const listenRules: Rules = {
 /** The rules of `ServerOptions`, for layers above that take the same options and more. */
 export const serverRules: Rules = {
   ...listenRules,
-  listen: { expected: 'false or an array', test: (value) => value === false || Array.isArray(value) },
+  listen: {
+    expected: 'false, or an array of at least one address',
+    test: (value) => value === false || (Array.isArray(value) && value.length > 0),
+  },
   transports: isObject,
   heartbeatMs: isNumber(10),
   handshakeTimeoutMs: isNumber(1),

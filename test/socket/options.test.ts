@@ -84,8 +84,8 @@ describe('options', () => {
     for (const given of muddled) expect(() => listenAddresses(given)).toThrow(wrong)
   })
 
-  it('of an address that is empty are refused: to the system an empty host is every address of this machine', async () => {
-    for (const given of [{ host: '' }, { path: '' }, { listen: [{ host: '' }] }]) {
+  it('of addresses that are empty are refused: to the system an empty host is every address of this machine', async () => {
+    for (const given of [{ host: '' }, { path: '' }, { listen: [{ host: '' }] }, { listen: [] }]) {
       expect((await failure(Server.listen(given))).code).toBe('INVALID_OPTION')
     }
   })
