@@ -107,12 +107,19 @@ export class Subscriptions {
     return undefined
   }
 
-  /** Ends one of that client's, if it is one: at once, or once it has been sent what was committed so far. */
+  /**
+   * Ends one of that client's, if it is one: at once, or once it has been sent what was committed so far. One that waits
+   * is enough: each is a request that is open for as long as the subscriber likes.
+   */
   async end(channel: string, drain: boolean, linkId: number): Promise<void> {
     const subscriber = this.#all.get(channel)
     if (subscriber === undefined || subscriber.linkId !== linkId) return
     this.matcher.delete(subscriber.pattern, subscriber)
-    if (drain) await subscriber.whenEmpty()
+    if (drain) {
+      if (subscriber.isLeaving) throw brokerError('INVALID_REQUEST', 'Another request waits for the same subscription.')
+      subscriber.isLeaving = true
+      await subscriber.whenEmpty()
+    }
     this.#drop(subscriber)
   }
 
