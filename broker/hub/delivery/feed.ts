@@ -16,7 +16,7 @@ import type { TopicGap } from '../../shared/gap.ts'
 import { matches } from '../../shared/topic-name.ts'
 import type { Engine, Page, Place, StoredBatch, TopicRef } from '../engine/engine.ts'
 import { divide } from './divide.ts'
-import { bytesPerGap, type Holder, type Share } from './holdings.ts'
+import { costOf, type Holder, type Share } from './holdings.ts'
 import type { Outbox } from './outbox.ts'
 import { Parcel } from './parcel.ts'
 import { type OutboxLimit, Pending } from './pending.ts'
@@ -71,6 +71,7 @@ export class Feed implements Holder {
   #page: readonly StoredBatch[] = []
   #pageAt = 0
   #pageCost = 0
+  #fixedBytes = 0
   /** What is left of a batch that is too large to be sent whole. */
   #divided: Divided | undefined
   /** Where the next page begins; before it everything has been read. */
@@ -116,8 +117,9 @@ export class Feed implements Holder {
     return this.#pageCost
   }
 
-  get gapBytes(): number {
-    return (this.#gaps.size + this.#laterGaps.size) * bytesPerGap
+  /** What its gaps take, and knowing what is wanted. */
+  get fixedBytes(): number {
+    return this.#fixedBytes
   }
 
   /** Gives its page up if that is more. What has gone from the log meanwhile is missing then. */
@@ -333,7 +335,7 @@ export class Feed implements Holder {
   #join(gaps: Map<string, TopicGap>, gap: TopicGap): void {
     const known = gaps.get(gap.topic)
     gaps.set(gap.topic, { ...gap, first: known?.first ?? gap.first })
-    if (known === undefined) this.#share.charge(bytesPerGap)
+    if (known === undefined) this.#chargeFixed(costOf(gap.topic))
   }
 
   #tellGaps(): void {
@@ -343,8 +345,13 @@ export class Feed implements Holder {
   }
 
   #forgetGaps(gaps: Map<string, TopicGap>): void {
-    this.#share.charge(-gaps.size * bytesPerGap)
+    for (const topic of gaps.keys()) this.#chargeFixed(-costOf(topic))
     gaps.clear()
+  }
+
+  #chargeFixed(bytes: number): void {
+    this.#fixedBytes += bytes
+    this.#share.chargeFixed(bytes)
   }
 
   #finish(): void {
