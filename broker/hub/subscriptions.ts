@@ -194,7 +194,8 @@ export class Subscriptions {
 
   #feed(subscriber: Subscriber, start: Start, place: Place): Feed {
     const { engine, clock } = this.#around
-    const reading = { pattern: subscriber.pattern, place, wantedFrom: start.wantedFrom }
+    const { wantedFrom, bytes } = start
+    const reading = { pattern: subscriber.pattern, place, wantedFrom, bytes }
     const feed = new Feed(engine, clock, subscriber, reading, () => {
       this.#behind.delete(subscriber)
       subscriber.live()

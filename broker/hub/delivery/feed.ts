@@ -28,6 +28,8 @@ export interface Reading {
   readonly pattern: string
   readonly place: Place
   readonly wantedFrom: (topic: TopicRef, position: number) => number
+  /** What knowing that takes. */
+  readonly bytes: number
 }
 
 /** Whose feed it is: a subscription. */
@@ -110,6 +112,7 @@ export class Feed implements Holder {
     this.#maxBytes = Math.min(maxFrameBytes, limit.messageBytes)
     this.end = end
     share.holders.add(this)
+    this.#chargeFixed(reading.bytes)
   }
 
   /** What the page takes. */
@@ -213,8 +216,9 @@ export class Feed implements Holder {
     this.#isOver = true
     this.#share.holders.delete(this)
     this.#aside.clear()
-    this.#forgetGaps(this.#gaps)
-    this.#forgetGaps(this.#laterGaps)
+    this.#gaps.clear()
+    this.#laterGaps.clear()
+    this.#chargeFixed(-this.#fixedBytes)
     this.#turnPage([])
     this.#divided = undefined
     this.#live?.resolve()

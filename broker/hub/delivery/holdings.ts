@@ -149,10 +149,10 @@ export class Share {
     const { crowd } = this.#all
     this.#crowd.grown(holder)
     crowd.grown(holder)
-    const isOver = this.bytes > this.#limit && !this.#crowd.halve()
-    const isFull = this.memory.isFull && !crowd.halve()
+    const [isOver, isFull] = [this.bytes > this.#limit, this.memory.isFull]
     if (!isOver && !isFull) return
-    holder.dropTo(Math.max(0, holder.bytes - more))
+    const hasCut = (!isOver || this.#crowd.halve()) && (!isFull || crowd.halve())
+    if (!hasCut) holder.dropTo(Math.max(0, holder.bytes - more))
     if (this.bytes > this.#limit) this.#crowd.endLargest()
     else if (this.memory.isFull) crowd.endLargest()
   }
