@@ -90,7 +90,7 @@ export class Hub {
     this.#topics = topics
     this.#refusals = refusals
     this.#subscriptions = subscriptions
-    this.#intake = new Intake({ clock, engine, topics, matcher, refusals, maxMessageBytes })
+    this.#intake = new Intake({ clock, engine, topics, matcher, refusals, memory, maxMessageBytes })
     this.#control = new Control({ epoch, maxMessageBytes, subscriptions, topics, refusals })
     const sweepMs = Math.min(mostSweepMs, Math.max(leastSweepMs, topicIdleMs / sweepsPerIdle))
     this.#stopSweeping = clock.every(sweepMs, () => topics.sweep())

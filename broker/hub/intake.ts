@@ -9,6 +9,7 @@
 import { decodeText, slice } from '#base/bytes'
 import type { Clock } from '#base/clock'
 import { socketError } from '#base/errors'
+import type { MemoryBudget } from '#base/memory-budget'
 import type { Request } from '#socket/client'
 import { BatchFlag, BatchHeader } from '../shared/batch.ts'
 import { brokerError } from '../shared/errors.ts'
@@ -32,6 +33,8 @@ const ephemeral: TopicPolicy = Object.freeze({ keep: undefined, share: 0 })
 const unservedFlags = 0xff & ~BatchFlag.CRITICAL
 /** How much of a name that is none a refusal repeats. */
 const quotedBytes = 64
+/** What of the memory for others publishes may take whose credit is held back. */
+const pacedPart = 1 / 2
 
 /** What the intake works with. */
 export interface IntakeParts {
@@ -40,6 +43,7 @@ export interface IntakeParts {
   readonly topics: Topics
   readonly matcher: Matcher<Target>
   readonly refusals: Refusals
+  readonly memory: MemoryBudget
   readonly maxMessageBytes: number
 }
 
@@ -57,7 +61,7 @@ export class Intake {
 
   constructor(parts: IntakeParts) {
     this.#parts = parts
-    this.pacer = new Pacer(parts.clock)
+    this.pacer = new Pacer(parts.clock, parts.memory.limit * pacedPart)
   }
 
   /** Takes a parcel. Throws the last refusal, also when other batches of it were taken. */

@@ -6,6 +6,7 @@
 import type { TopicGap } from '../shared/gap.ts'
 import type { From, Resume, SeenTopic } from '../shared/requests.ts'
 import { isPattern } from '../shared/topic-name.ts'
+import { costOf } from './delivery/holdings.ts'
 import type { Place, TopicRef } from './engine/engine.ts'
 import type { Topic } from './topic.ts'
 import type { Topics } from './topics.ts'
@@ -15,6 +16,8 @@ export interface Start {
   readonly place: Place | undefined
   /** The first sequence that is wanted of a topic, if not all that is read of it. */
   readonly wantedFrom: (topic: TopicRef, position: number) => number
+  /** What knowing that takes, in bytes. */
+  readonly bytes: number
   readonly recovered: boolean
   readonly gaps: readonly TopicGap[]
   readonly seen: readonly SeenTopic[]
@@ -45,10 +48,15 @@ class Starts {
     if (before !== undefined && this.seen.length < maxSeen) this.seen.push([name, before, epoch])
   }
 
-  start(place: Place | undefined, recovered: boolean, wantedFrom: Start['wantedFrom'] = () => 0): Start {
-    return { place, wantedFrom, recovered, gaps: this.gaps, seen: this.seen }
+  start(place: Place | undefined, recovered: boolean, wantedFrom = everything, firsts = nothing): Start {
+    let bytes = 0
+    for (const name of firsts.keys()) bytes += costOf(name)
+    return { place, wantedFrom, bytes, recovered, gaps: this.gaps, seen: this.seen }
   }
 }
+
+const everything: Start['wantedFrom'] = () => 0
+const nothing: ReadonlyMap<string, number> = new Map()
 
 /** `position` is that of the latest message. */
 export function startOf(pattern: string, from: From, topics: Topics, position: number): Start {
@@ -73,17 +81,27 @@ export function startOf(pattern: string, from: From, topics: Topics, position: n
   // What is not kept any more is a gap; what never was, or was in another life, cannot be told as one.
   const isBegun = isKnown || ('seq' in from && from.seq <= 1)
   const isWhole = 'last' in from || (starts.isThere && isOnlyRecent && isBegun)
-  // What was published since is wanted whatever its number.
-  const wantedFrom: Start['wantedFrom'] = (topic, at) => {
+  const wantedFrom = firstWanted(from, firsts, position)
+  const [first] = firsts.values()
+  const isOne = !isPattern(pattern)
+  if (isOne && first !== undefined) return starts.start({ seq: first }, isWhole, wantedFrom, firsts)
+  return starts.start({ position: 1 }, isWhole, wantedFrom, firsts)
+}
+
+/** A function of its own, for it is kept for long, and whatever else there is where it is made would be with it. */
+function firstWanted(
+  from: Exclude<From, string>,
+  firsts: ReadonlyMap<string, number>,
+  position: number,
+): Start['wantedFrom'] {
+  return (topic, at) => {
+    // What was published since is wanted whatever its number.
     if (at > position) return 0
     if ('seq' in from) return from.seq
     if ('last' in from) return firsts.get(topic.name) ?? firstOfLast(topic, from.last, position)
-    return topic.epoch === from.after.epoch ? from.after.seq + 1 : 0
+    if ('after' in from && topic.epoch === from.after.epoch) return from.after.seq + 1
+    return 0
   }
-  const [first] = firsts.values()
-  const isOne = !isPattern(pattern)
-  if (isOne && first !== undefined) return starts.start({ seq: first }, isWhole, wantedFrom)
-  return starts.start({ position: 1 }, isWhole, wantedFrom)
 }
 
 /** After an interruption. `epoch` is that of positions. */
@@ -117,7 +135,18 @@ export function resumeOf(pattern: string, resume: Resume, topics: Topics, epoch:
     },
   )
   const recovered = starts.isThere && starts.gaps.length === 0 && !topics.hasForgotten(pattern, position)
-  return starts.start({ position: position + 1 }, recovered, (topic) => (seenOf(topic) ?? 0) + 1)
+  const firsts = new Map<string, number>()
+  for (const [name, seq, life] of resume.seen) {
+    const topic = topics.get(name)
+    // Nothing else is read of which it may have been told already; and what a client names is as much as it likes.
+    const isRead = topic?.keep !== undefined && topic.lastPosition > position
+    if (isRead && topic.epoch === life) firsts.set(topic.name, seq + 1)
+  }
+  return starts.start({ position: position + 1 }, recovered, firstUnseen(firsts), firsts)
+}
+
+function firstUnseen(firsts: ReadonlyMap<string, number>): Start['wantedFrom'] {
+  return ({ name }) => firsts.get(name) ?? 0
 }
 
 function wantedOf(topic: Topic, from: From, position: number): Wanted {

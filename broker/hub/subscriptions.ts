@@ -26,6 +26,9 @@ const maxReplyGaps = 10_000
 /** What else is in that answer takes less. */
 const answerBytes = 300
 
+/** One with more gaps than that is answered by itself: of very many topics they take megabytes until they are sent. */
+const manyGaps = 1_000
+
 /** What subscriptions need of their hub. */
 export interface Surroundings {
   readonly link: Link
@@ -45,6 +48,8 @@ export class Subscriptions {
   readonly #patterns = new Map<string, number>()
   /** Channels of those that are being opened. */
   readonly #opening = new Set<string>()
+  /** There while one with very many gaps is being answered. */
+  #busy: Promise<void> | undefined
   #forwarded = 0
   #dropped = 0
   #isClosed = false
@@ -70,6 +75,7 @@ export class Subscriptions {
     checkPattern(pattern)
     const { linkId } = request.peer
     const consumer = await this.#consumer(channel)
+    while (this.#busy) await this.#busy
     this.#opening.delete(channel)
     if (this.#isClosed || !areOf(consumer.peers, linkId)) {
       void consumer.close()
@@ -80,6 +86,15 @@ export class Subscriptions {
     const end = (): void => this.#drop(subscriber)
     const subscriber: Subscriber = new Subscriber(wanted, linkId, consumer, limit, share, end)
     const start = this.#start(wanted, topics)
+    const answered = this.#answer(subscriber, start, request)
+    if (start.gaps.length > manyGaps) this.#busy = this.#after(answered)
+    await answered
+    return undefined
+  }
+
+  /** Files it, and answers once the engine tells what is committed. */
+  async #answer(subscriber: Subscriber, start: Start, request: Request): Promise<void> {
+    const { pattern, channel, limit } = subscriber
     const before = this.#around.engine.position
     this.#all.set(channel, subscriber)
     this.matcher.add(pattern, subscriber)
@@ -104,15 +119,28 @@ export class Subscriptions {
     )
     if (gaps.length > told) subscriber.outbox.miss(gaps.slice(told))
     subscriber.pump()
-    return undefined
   }
 
-  /** Ends one of that client's, if it is one: at once, or once it has been sent what was committed so far. */
+  /** Resolves when that one has been answered, and others have had their turn. */
+  async #after(answered: Promise<void>): Promise<void> {
+    await handled(answered).catch(() => {})
+    await new Promise<void>((resolve) => this.#around.clock.turn(resolve))
+    this.#busy = undefined
+  }
+
+  /**
+   * Ends one of that client's, if it is one: at once, or once it has been sent what was committed so far. One that waits
+   * is enough: each is a request that is open for as long as the subscriber likes.
+   */
   async end(channel: string, drain: boolean, linkId: number): Promise<void> {
     const subscriber = this.#all.get(channel)
     if (subscriber === undefined || subscriber.linkId !== linkId) return
     this.matcher.delete(subscriber.pattern, subscriber)
-    if (drain) await subscriber.whenEmpty()
+    if (drain) {
+      if (subscriber.isLeaving) throw brokerError('INVALID_REQUEST', 'Another request waits for the same subscription.')
+      subscriber.isLeaving = true
+      await subscriber.whenEmpty()
+    }
     this.#drop(subscriber)
   }
 
@@ -187,7 +215,8 @@ export class Subscriptions {
 
   #feed(subscriber: Subscriber, start: Start, place: Place): Feed {
     const { engine, clock } = this.#around
-    const reading = { pattern: subscriber.pattern, place, wantedFrom: start.wantedFrom }
+    const { wantedFrom, bytes } = start
+    const reading = { pattern: subscriber.pattern, place, wantedFrom, bytes }
     const feed = new Feed(engine, clock, subscriber, reading, () => {
       this.#behind.delete(subscriber)
       subscriber.live()

@@ -109,6 +109,11 @@ export class Stream {
     return (this.#gotEnd && this.#assembly === undefined) || this.#over
   }
 
+  /** Whether nothing will come or go any more. */
+  get isOver(): boolean {
+    return this.#over
+  }
+
   /** Whether `send` may be called for a payload of this size. */
   canSend(size: number, ordered: boolean): boolean {
     if (this.#credit <= 0 || this.#over) return false

@@ -16,7 +16,7 @@ import type { TopicGap } from '../../shared/gap.ts'
 import { matches } from '../../shared/topic-name.ts'
 import type { Engine, Page, Place, StoredBatch, TopicRef } from '../engine/engine.ts'
 import { divide } from './divide.ts'
-import { bytesPerGap, type Holder, type Share } from './holdings.ts'
+import { costOf, type Holder, type Share } from './holdings.ts'
 import type { Outbox } from './outbox.ts'
 import { Parcel } from './parcel.ts'
 import { type OutboxLimit, Pending } from './pending.ts'
@@ -28,6 +28,8 @@ export interface Reading {
   readonly pattern: string
   readonly place: Place
   readonly wantedFrom: (topic: TopicRef, position: number) => number
+  /** What knowing that takes. */
+  readonly bytes: number
 }
 
 /** Whose feed it is: a subscription. */
@@ -71,6 +73,7 @@ export class Feed implements Holder {
   #page: readonly StoredBatch[] = []
   #pageAt = 0
   #pageCost = 0
+  #fixedBytes = 0
   /** What is left of a batch that is too large to be sent whole. */
   #divided: Divided | undefined
   /** Where the next page begins; before it everything has been read. */
@@ -109,6 +112,7 @@ export class Feed implements Holder {
     this.#maxBytes = Math.min(maxFrameBytes, limit.messageBytes)
     this.end = end
     share.holders.add(this)
+    this.#chargeFixed(reading.bytes)
   }
 
   /** What the page takes. */
@@ -116,8 +120,9 @@ export class Feed implements Holder {
     return this.#pageCost
   }
 
-  get gapBytes(): number {
-    return (this.#gaps.size + this.#laterGaps.size) * bytesPerGap
+  /** What its gaps take, and knowing what is wanted. */
+  get fixedBytes(): number {
+    return this.#fixedBytes
   }
 
   /** Gives its page up if that is more. What has gone from the log meanwhile is missing then. */
@@ -211,8 +216,9 @@ export class Feed implements Holder {
     this.#isOver = true
     this.#share.holders.delete(this)
     this.#aside.clear()
-    this.#forgetGaps(this.#gaps)
-    this.#forgetGaps(this.#laterGaps)
+    this.#gaps.clear()
+    this.#laterGaps.clear()
+    this.#chargeFixed(-this.#fixedBytes)
     this.#turnPage([])
     this.#divided = undefined
     this.#live?.resolve()
@@ -333,7 +339,7 @@ export class Feed implements Holder {
   #join(gaps: Map<string, TopicGap>, gap: TopicGap): void {
     const known = gaps.get(gap.topic)
     gaps.set(gap.topic, { ...gap, first: known?.first ?? gap.first })
-    if (known === undefined) this.#share.charge(bytesPerGap)
+    if (known === undefined) this.#chargeFixed(costOf(gap.topic))
   }
 
   #tellGaps(): void {
@@ -343,8 +349,13 @@ export class Feed implements Holder {
   }
 
   #forgetGaps(gaps: Map<string, TopicGap>): void {
-    this.#share.charge(-gaps.size * bytesPerGap)
+    for (const topic of gaps.keys()) this.#chargeFixed(-costOf(topic))
     gaps.clear()
+  }
+
+  #chargeFixed(bytes: number): void {
+    this.#fixedBytes += bytes
+    this.#share.chargeFixed(bytes)
   }
 
   #finish(): void {

@@ -4,15 +4,16 @@
  * Floor 6. The hub's budget counts every parcel once, however many outboxes hold it. Besides, the subscriptions of one
  * client may hold a quarter of that budget: what is in common counts for each of them. Where either is reached, those
  * that hold most drop their oldest messages, as gaps, until they are at half of what the first of them held. What fills it
- * then are gaps that wait to be told: the subscription with the most of them ends, and its client resumes it.
+ * then cannot be dropped, gaps that wait to be told above all: the subscription with the most of that ends, and its client
+ * resumes it. Holders are looked through only where that finds one: there are many, and a parcel is offered to all of them.
  */
 import type { MemoryBudget } from '#base/memory-budget'
 
 /** Something that holds parcels or a page, and can do with fewer. */
 export interface Holder {
   readonly bytes: number
-  /** What the gaps take that wait to be told: nothing of that can be dropped. */
-  readonly gapBytes: number
+  /** What cannot be dropped: gaps that wait to be told, and what has to be known of topics. */
+  readonly fixedBytes: number
   /** Gives something up, until it holds so many bytes at most. */
   dropTo(bytes: number): void
   /** Ends its subscription, which the client then resumes: more is missing than can be told. */
@@ -23,16 +24,65 @@ export interface Holder {
 const sharePart = 1 / 4
 /** Nobody is cut to less for the others' sake. */
 const leastBytes = 64 * 1024
+/** What of a limit what cannot be dropped may take, before somebody ends for it. */
+const fixedPart = 1 / 4
 
-/** What one gap that waits to be told costs, in bytes. */
-export const bytesPerGap = 100
+/** What one gap that waits to be told costs beside the topic's name, in bytes; or to know one sequence of a topic. */
+const topicBytes = 100
+
+/** What a gap of that topic costs, or to know its sequence. */
+export function costOf({ length }: string): number {
+  return topicBytes + length
+}
+
+/** Holders with one limit. */
+class Crowd {
+  /** What all of them together cannot drop. */
+  fixedBytes = 0
+  readonly #limit: number
+  readonly #holders: () => Iterable<Holder>
+  /** Whether one may hold so much that it can be cut. */
+  #mayBeLarge = false
+
+  constructor(limit: number, holders: () => Iterable<Holder>) {
+    this.#limit = limit
+    this.#holders = holders
+  }
+
+  /** That one may have taken more. */
+  grown({ bytes }: Holder): void {
+    if (bytes >= 2 * leastBytes) this.#mayBeLarge = true
+  }
+
+  /** Cuts all to half of what the largest holds. False if that is little. */
+  halve(): boolean {
+    if (!this.#mayBeLarge) return false
+    let most = 0
+    for (const { bytes } of this.#holders()) most = Math.max(most, bytes)
+    this.#mayBeLarge = most >= 2 * leastBytes
+    if (!this.#mayBeLarge) return false
+    for (const holder of this.#holders()) if (holder.bytes > most / 2) holder.dropTo(most / 2)
+    return true
+  }
+
+  /** Where dropping does not help: ends the subscription with the most of what cannot be dropped. */
+  endLargest(): void {
+    if (this.fixedBytes <= this.#limit * fixedPart) return
+    let largest: Holder | undefined
+    for (const holder of this.#holders()) if (holder.fixedBytes > (largest?.fixedBytes ?? 0)) largest = holder
+    largest?.end()
+  }
+}
 
 export class Holdings {
   readonly memory: MemoryBudget
+  /** @internal */
+  readonly crowd: Crowd
   readonly #shares = new Map<number, Share>()
 
   constructor(memory: MemoryBudget) {
     this.memory = memory
+    this.crowd = new Crowd(memory.limit, () => this.#holders())
   }
 
   /** The share of the client with that link. Whoever takes it calls `leave` on it in the end. */
@@ -51,20 +101,8 @@ export class Holdings {
     this.#shares.delete(share.linkId)
   }
 
-  /** Makes room in the whole budget. False if nobody has anything worth taking. */
-  relieve(): boolean {
-    return halve(this.#holders())
-  }
-
-  /** Where dropping does not help: ends the subscription with the most gaps. */
-  endLargest(): void {
-    endLargest(this.#holders())
-  }
-
-  #holders(): Holder[] {
-    const holders: Holder[] = []
-    for (const share of this.#shares.values()) for (const holder of share.holders) holders.push(holder)
-    return holders
+  *#holders(): Generator<Holder> {
+    for (const share of this.#shares.values()) yield* share.holders
   }
 }
 
@@ -75,11 +113,13 @@ export class Share {
   bytes = 0
   readonly #all: Holdings
   readonly #limit: number
+  readonly #crowd: Crowd
 
   constructor(all: Holdings, linkId: number) {
     this.#all = all
     this.linkId = linkId
     this.#limit = all.memory.limit * sharePart
+    this.#crowd = new Crowd(this.#limit, () => this.holders)
   }
 
   get memory(): MemoryBudget {
@@ -92,6 +132,13 @@ export class Share {
     this.memory.add(bytes)
   }
 
+  /** The same of what cannot be dropped. */
+  chargeFixed(bytes: number): void {
+    this.charge(bytes)
+    this.#crowd.fixedBytes += bytes
+    this.#all.crowd.fixedBytes += bytes
+  }
+
   leave(): void {
     this.members--
     if (this.members === 0) this.#all.left(this)
@@ -99,26 +146,14 @@ export class Share {
 
   /** Called after a holder has taken more. Where nobody else holds much, it has to keep within what it had before. */
   relieve(holder: Holder, more: number): void {
-    const isOver = this.bytes > this.#limit && !halve([...this.holders])
-    const isFull = this.memory.isFull && !this.#all.relieve()
+    const { crowd } = this.#all
+    this.#crowd.grown(holder)
+    crowd.grown(holder)
+    const [isOver, isFull] = [this.bytes > this.#limit, this.memory.isFull]
     if (!isOver && !isFull) return
-    holder.dropTo(Math.max(0, holder.bytes - more))
-    if (this.bytes > this.#limit) endLargest([...this.holders])
-    else if (this.memory.isFull) this.#all.endLargest()
+    const hasCut = (!isOver || this.#crowd.halve()) && (!isFull || crowd.halve())
+    if (!hasCut) holder.dropTo(Math.max(0, holder.bytes - more))
+    if (this.bytes > this.#limit) this.#crowd.endLargest()
+    else if (this.memory.isFull) crowd.endLargest()
   }
-}
-
-/** Cuts all to half of what the largest holds, unless that is little. */
-function halve(holders: readonly Holder[]): boolean {
-  let most = 0
-  for (const { bytes } of holders) most = Math.max(most, bytes)
-  if (most < 2 * leastBytes) return false
-  for (const holder of holders) if (holder.bytes > most / 2) holder.dropTo(most / 2)
-  return true
-}
-
-function endLargest(holders: readonly Holder[]): void {
-  let largest: Holder | undefined
-  for (const holder of holders) if (holder.gapBytes > (largest?.gapBytes ?? leastBytes)) largest = holder
-  largest?.end()
 }

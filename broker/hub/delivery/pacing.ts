@@ -5,7 +5,7 @@
  * outbox is relieved. Two things bound that. A publisher's patience (patience.ts): when it is used up, all that is held
  * of it is released. And a subscription that keeps a publisher held up for most of the time is slow: it holds
  * nobody up until it has caught up, and what it cannot take is dropped at its limit, as a gap. Only publishers of topics
- * with a share of 1 wait as long as it takes.
+ * with a share of 1 wait as long as it takes; what is held back for them is bounded, and nothing of those that are gone.
  */
 import type { Cancel, Clock } from '#base/clock'
 import type { Request } from '#socket/client'
@@ -17,16 +17,26 @@ const checkMs = 50
 /** Milliseconds over which a subscription is judged, and for which part of them it may hold somebody up. */
 const windowMs = 500
 const patientShare = 3 / 4
+/** What a publish that is held back takes beside its bytes. */
+const heldBytes = 300
+
+/** What all publishes that are held back take. */
+interface Sum {
+  bytes: number
+}
 
 /** A publish whose credit is held back by one outbox or more. */
 export class Held {
   readonly patience: Patience
   readonly #request: Request
+  readonly #sum: Sum
   #holders = 0
 
-  constructor(request: Request, patience: Patience, now: number) {
+  constructor(request: Request, patience: Patience, sum: Sum, now: number) {
     this.patience = patience
     this.#request = request
+    this.#sum = sum
+    sum.bytes += request.size + heldBytes
     // Credit is all that is wanted of it: its bytes are with the outboxes, which count them.
     request.hold()
     request.letGo()
@@ -38,6 +48,11 @@ export class Held {
     return this.#holders === 0
   }
 
+  /** Whether its publisher is gone. */
+  get isOrphan(): boolean {
+    return this.#request.isOrphan
+  }
+
   add(): void {
     this.#holders++
   }
@@ -45,6 +60,7 @@ export class Held {
   release(now: number): void {
     this.#holders--
     if (this.#holders > 0) return
+    this.#sum.bytes -= this.#request.size + heldBytes
     this.patience.release(this.#request.size, now)
     this.#request.release()
   }
@@ -60,14 +76,18 @@ interface Holder {
 
 export class Pacer {
   readonly #clock: Clock
+  readonly #maxBytes: number
+  readonly #sum: Sum = { bytes: 0 }
   readonly #holders = new Map<Outbox, Holder>()
   /** Outboxes too slow to be waited for, and not caught up since. */
   readonly #slow = new WeakSet<Outbox>()
   #stop: Cancel | undefined
   #isClosed = false
 
-  constructor(clock: Clock) {
+  /** `maxBytes`: how much is held back at most. */
+  constructor(clock: Clock, maxBytes: number) {
     this.#clock = clock
+    this.#maxBytes = maxBytes
   }
 
   /** Publishes held back at the moment, counted once per outbox. */
@@ -81,6 +101,7 @@ export class Pacer {
   hold(outbox: Outbox, request: Request, patience: Patience, held: Held | undefined): Held | undefined {
     // What held it may have ended while others were offered the same.
     if (this.#isClosed || held?.isOver || (patience.share < 1 && this.#slow.has(outbox))) return held
+    if (held === undefined && this.#sum.bytes >= this.#maxBytes) return undefined
     const now = this.#clock.monotonic()
     if (!patience.has(now)) return held
     let holder = this.#holders.get(outbox)
@@ -90,7 +111,7 @@ export class Pacer {
       outbox.relieved = () => this.#relieved(outbox)
       this.#stop ??= this.#clock.every(checkMs, () => this.#check())
     }
-    const hold = held ?? new Held(request, patience, now)
+    const hold = held ?? new Held(request, patience, this.#sum, now)
     hold.add()
     holder.held.push(hold)
     return hold
@@ -109,6 +130,7 @@ export class Pacer {
     const now = this.#clock.monotonic()
     const patiences = new Set<Patience>()
     for (const [outbox, holder] of this.#holders) {
+      release(holder, now, ({ isOrphan }) => isOrphan)
       holder.heldUpMs += heldUpBy(holder, now)
       for (const { patience } of holder.held) patiences.add(patience)
       const passed = now - holder.since

@@ -9,7 +9,9 @@ import type { MemoryBudget } from '#base/memory-budget'
 import { BatchHeader, withoutFirst } from '../../shared/batch.ts'
 import { encodeGaps, type TopicGap } from '../../shared/gap.ts'
 
+/** What a notice takes beside its bytes, and each gap in it. */
 const noticeBytes = 200
+const noticedBytes = 100
 
 export class Parcel {
   /** Messages in all its batches. */
@@ -35,9 +37,10 @@ export class Parcel {
     return this.#bytes
   }
 
-  /** Bytes that holding it takes; of a notice, which is small, with all that is around it. */
+  /** Bytes that holding it takes; of a notice with its gaps, which are there twice. */
   get size(): number {
-    return this.gaps === undefined ? this.#bytes.length : this.#bytes.length + noticeBytes
+    const { length } = this.#bytes
+    return this.gaps === undefined ? length : length + noticeBytes + this.gaps.length * noticedBytes
   }
 
   /** The position of its first message. */

@@ -7,7 +7,7 @@
 import { Fifo } from '#base/fifo'
 import { SmallMap } from '#base/small-map'
 import type { TopicGap } from '../../shared/gap.ts'
-import { bytesPerGap, type Holder, type Share } from './holdings.ts'
+import { costOf, type Holder, type Share } from './holdings.ts'
 import { Parcel, Skipper } from './parcel.ts'
 
 export interface OutboxLimit {
@@ -41,6 +41,7 @@ export class Pending implements Holder {
   #skipper: Skipper | undefined
   #messages = 0
   #bytes = 0
+  #gapBytes = 0
 
   /** Call `clear` when it is not used any more. */
   constructor(limit: OutboxLimit, share: Share, end: () => void) {
@@ -59,8 +60,9 @@ export class Pending implements Holder {
     return this.#bytes
   }
 
-  get gapBytes(): number {
-    return this.#gaps.size * bytesPerGap
+  /** What its gaps take. */
+  get fixedBytes(): number {
+    return this.#gapBytes
   }
 
   get hasGaps(): boolean {
@@ -117,8 +119,10 @@ export class Pending implements Holder {
   /** Takes the oldest gaps, so many at most. */
   takeGaps(most: number): readonly TopicGap[] {
     const gaps = this.#gaps.values().slice(0, most)
-    for (const { topic } of gaps) this.#gaps.delete(topic)
-    this.#share.charge(-gaps.length * bytesPerGap)
+    for (const { topic } of gaps) {
+      this.#gaps.delete(topic)
+      this.#countGap(-costOf(topic))
+    }
     return gaps
   }
 
@@ -127,7 +131,7 @@ export class Pending implements Holder {
     const { memory, holders } = this.#share
     for (const parcel of this.#parcels.clear()) parcel.release(memory)
     this.#count(-this.#messages, -this.#bytes)
-    this.#share.charge(-this.gapBytes)
+    this.#countGap(-this.#gapBytes)
     this.#gaps.clear()
     this.#skipper = undefined
     holders.delete(this)
@@ -172,11 +176,16 @@ export class Pending implements Holder {
     this.#share.bytes += bytes
   }
 
+  #countGap(bytes: number): void {
+    this.#gapBytes += bytes
+    this.#share.chargeFixed(bytes)
+  }
+
   readonly #widen = (topic: string, first: number, last: number, epoch: number): void => {
     const known = this.#gaps.get(topic)
     if (known === undefined) {
       this.#gaps.set(topic, { topic, first, last, epoch })
-      this.#share.charge(bytesPerGap)
+      this.#countGap(costOf(topic))
     } else if (known.epoch === epoch) {
       known.last = last
     } else {

@@ -23,6 +23,8 @@ export class Subscriber implements Target {
   readonly share: Share
   /** Ends it, from within whatever it is doing. */
   readonly end: () => void
+  /** A request waits until it has been sent what was committed for it. */
+  isLeaving = false
   readonly #noEcho: boolean
   #feed: Feed | undefined
   /** Dropped while it was catching up. */

@@ -13,7 +13,8 @@ export class States {
 
   load(kind: StateKind, prefix: string): StateRecord[] {
     const records = [...(this.#kinds.get(kind)?.values() ?? [])].filter(({ key }) => key.startsWith(prefix))
-    return records.sort((a, b) => (a.key < b.key ? -1 : 1))
+    // Whoever reads one may write to its bytes.
+    return records.sort((a, b) => (a.key < b.key ? -1 : 1)).map((one) => ({ ...one, value: one.value.slice() }))
   }
 
   /** Throws CONFLICT. */

@@ -124,6 +124,11 @@ export class Request {
     return (this.#state & State.CANCELLED) !== 0
   }
 
+  /** Whether the stream that it came on is over: its credit holds nobody up any more. */
+  get isOrphan(): boolean {
+    return this.#answerer.stream.isOver
+  }
+
   /** Aborted when nobody waits for the answer any more: the Consumer gave up or closed, or its link was lost. */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
@@ -184,6 +189,7 @@ export class Request {
   /** Keeps the credit of this message until `release()`: for bytes that are passed on and consumed later. */
   hold(): void {
     this.#state |= State.HELD
+    this.compact()
   }
 
   /** Gives the credit of a held message back. */

@@ -47,7 +47,15 @@ class Stage {
     })
     const { clock, engine, topics } = this
     const refusals = new Refusals(clock, 1_000_000)
-    this.intake = new Intake({ clock, engine, topics, matcher, refusals, maxMessageBytes: 1e6 })
+    this.intake = new Intake({
+      clock,
+      engine,
+      topics,
+      matcher,
+      refusals,
+      memory: new MemoryBudget(1e9),
+      maxMessageBytes: 1e6,
+    })
   }
 
   take(names: readonly string[]): void {

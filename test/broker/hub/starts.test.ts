@@ -134,12 +134,12 @@ describe('a subscription that comes back [BROKER 4.7]', () => {
 
   it('is told nothing of what was told as a gap before the interruption', () => {
     const { wantedFrom, gaps } = resumeOf(
-      'x',
-      { epoch, position: 4, seen: seenOf(['x', 6]) },
-      table(12, 'a', 'x'),
+      'h.x',
+      { epoch, position: 4, seen: seenOf(['h.x', 6]) },
+      table(12, 'a', 'h.x'),
       epoch,
     )
-    expect([gaps, wantedFrom({ name: 'x', epoch } as Topic, 5)]).toEqual([[], 7])
+    expect([gaps, wantedFrom({ name: 'h.x', epoch } as Topic, 5)]).toEqual([[], 7])
   })
 
   it('is told what is missing of another life of the broker, and all that is kept comes [BROKER 4.8]', () => {

@@ -110,9 +110,9 @@ class Stage {
 
   async begin(start: Start): Promise<void> {
     this.#isSubscribed = true
-    const { place, wantedFrom } = start
+    const { place, wantedFrom, bytes } = start
     if (place === undefined) return
-    const reading = { pattern: '**', place, wantedFrom }
+    const reading = { pattern: '**', place, wantedFrom, bytes }
     const feed = new Feed(this.engine, this.clock, this.subscriber, reading, () => {
       this.subscriber.live()
       this.isLive = true

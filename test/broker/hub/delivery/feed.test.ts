@@ -57,7 +57,7 @@ class Stage {
   }
 
   async begin(place: Place = { position: 1 }, first = 0): Promise<number | undefined> {
-    const reading = { pattern: '**', place, wantedFrom: () => first }
+    const reading = { pattern: '**', place, wantedFrom: () => first, bytes: 0 }
     const feed = new Feed(this.engine, this.#clock, this.subscriber, reading, () => {
       this.subscriber.live()
       this.isLive = true

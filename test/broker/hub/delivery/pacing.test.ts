@@ -16,6 +16,7 @@ import { FakeConsumer } from './fake-consumer.ts'
 class FakeRequest {
   readonly size = 64 * 1024
   isHeld = false
+  isOrphan = false
   releases = 0
   hold(): void {
     this.isHeld = true
@@ -36,7 +37,7 @@ let patience: Patience
 
 beforeEach(() => {
   clock = new ManualClock()
-  pacer = new Pacer(clock)
+  pacer = new Pacer(clock, 1e9)
   patience = new Patience(0.1, clock.monotonic())
 })
 

@@ -215,12 +215,15 @@ export function engineSuite({ name, make }: EngineMaker): void {
       expect(await engine.save('cursor', 'a', new Uint8Array([6]), 0)).toBeGreaterThan(second)
     })
 
-    it('keeps a record as it was given, also when whoever gave a Buffer writes to it again', async () => {
+    it('keeps a record as it was given, also when whoever gave or got it writes to it', async () => {
       const value = Buffer.from([1, 2, 3])
       await engine.save('cursor', 'a', value, 0)
       value.fill(9)
       const [record] = await engine.load('cursor', 'a')
       expect([...(record?.value ?? [])]).toEqual([1, 2, 3])
+      record?.value.fill(9)
+      const [again] = await engine.load('cursor', 'a')
+      expect([...(again?.value ?? [])]).toEqual([1, 2, 3])
     })
 
     it('closes more than once', async () => {
