@@ -18,6 +18,7 @@ import type { Target } from './delivery/target.ts'
 import type { Engine, EngineHost, Place } from './engine/engine.ts'
 import { Matcher } from './matcher.ts'
 import type { HubSettings } from './options.ts'
+import { Places } from './places.ts'
 import { resumeOf, type Start, startOf } from './starts.ts'
 import type { Topics } from './topics.ts'
 
@@ -42,6 +43,7 @@ export class Subscriptions {
   readonly matcher = new Matcher<Target>()
   readonly #around: Surroundings
   readonly #holdings: Holdings
+  readonly #places: Places
   readonly #all = new Map<string, Subscriber>()
   readonly #behind = new Set<Subscriber>()
   /** How many have each pattern: the engine is told of the first and the last. */
@@ -57,6 +59,7 @@ export class Subscriptions {
   constructor(around: Surroundings, holdings: Holdings) {
     this.#around = around
     this.#holdings = holdings
+    this.#places = new Places(holdings.memory)
   }
 
   stats(): { subscriptions: number; forwarded: number; dropped: number; held: number; catchingUp: number } {
@@ -74,10 +77,11 @@ export class Subscriptions {
     const { channel, pattern } = wanted
     checkPattern(pattern)
     const { linkId } = request.peer
-    const consumer = await this.#consumer(channel)
+    const consumer = await this.#consumer(wanted, linkId)
     while (this.#busy) await this.#busy
     this.#opening.delete(channel)
     if (this.#isClosed || !areOf(consumer.peers, linkId)) {
+      this.#places.give(linkId, pattern)
       void consumer.close()
       throw this.#isClosed ? brokerError('BROKER_CLOSED') : taken()
     }
@@ -159,8 +163,8 @@ export class Subscriptions {
     for (const subscriber of [...this.#all.values()]) this.#drop(subscriber)
   }
 
-  /** The calling side of a channel that the client provides, and nobody else. */
-  async #consumer(channel: string): Promise<Consumer> {
+  /** The calling side of a channel that the client provides, and nobody else. Its place is taken then. */
+  async #consumer({ channel, pattern }: SubscribeRequest, linkId: number): Promise<Consumer> {
     const { settings, link } = this.#around
     // There the broker would forward to itself.
     if (channel.toLowerCase() === settings.channel.toLowerCase()) throw taken()
@@ -169,6 +173,7 @@ export class Subscriptions {
       throw brokerError('TOO_MANY_SUBSCRIPTIONS', `There are ${limit} subscriptions.`, { details: { limit } })
     }
     if (this.#all.has(channel) || this.#opening.has(channel)) throw taken()
+    this.#places.take(linkId, pattern)
     let consumer: Consumer | undefined
     const observe = (): void => {
       const subscriber = this.#all.get(channel)
@@ -182,6 +187,7 @@ export class Subscriptions {
       return consumer
     } catch (error) {
       this.#opening.delete(channel)
+      this.#places.give(linkId, pattern)
       throw error
     }
   }
@@ -239,6 +245,7 @@ export class Subscriptions {
   #drop(subscriber: Subscriber): void {
     if (this.#all.get(subscriber.channel) !== subscriber) return
     this.#all.delete(subscriber.channel)
+    this.#places.give(subscriber.linkId, subscriber.pattern)
     this.#behind.delete(subscriber)
     this.matcher.delete(subscriber.pattern, subscriber)
     void this.#interest(subscriber.pattern, -1)

@@ -59,8 +59,9 @@ export const brokerErrors = {
   TOO_MANY_SUBSCRIPTIONS: {
     number: 4008,
     retryable: false,
-    meaning: 'The broker has as many subscriptions as maxSubscriptions allows.',
-    advice: 'Close those not used, or raise maxSubscriptions.',
+    meaning:
+      'The broker has as many subscriptions, of this client or of all, as maxSubscriptions or its memory allows.',
+    advice: 'Close those not used, or raise maxSubscriptions or maxMemoryBytes.',
   },
   BROKER_CLOSED: {
     number: 4009,
