@@ -2,7 +2,7 @@
  * Frames on their way within one program, first in first out.
  *
  * Floor 1, pure. A frame is written into a place that was used before, so a queue that is emptied as fast as it fills
- * makes no objects. It has no bound of its own: those who fill it are bounded by credit, and it is emptied each turn.
+ * makes no objects. It has no bound of its own: it is emptied each turn, or down to a bound (in-process.ts).
  */
 import { none } from '#base/bytes'
 import { headerBytes } from '../wire/frame.ts'

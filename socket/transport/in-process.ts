@@ -6,11 +6,21 @@
  */
 
 import { allocateSmall } from '#base/allocate'
-import { copy, readU32 } from '#base/bytes'
+import { copy, copyOf, readU32 } from '#base/bytes'
 import type { Clock } from '#base/clock'
 import { headerBytes } from '../wire/frame.ts'
 import { FrameRing } from './frame-ring.ts'
 import type { Port, PortOwner } from './port.ts'
+
+/**
+ * Milliseconds after which what is left waits for the next turn. One frame may go to ten thousand subscriptions, and what one
+ * socket has sent in one piece be a thousand of them: the others must be read meanwhile.
+ */
+const longMs = 20
+/** As long as no more than that is left: what is read meanwhile comes on top, and not all of it costs its sender credit. */
+const maxLateBytes = 8 * 1024 * 1024
+/** What a frame takes that waits, beside its bytes. */
+const placeBytes = 128
 
 class LocalPort implements Port {
   readonly transport = 'local'
@@ -25,6 +35,8 @@ class LocalPort implements Port {
   #owner: PortOwner | undefined
   #other: LocalPort | undefined
   #isScheduled = false
+  /** Frames have been left for the next turn. */
+  #isLate = false
   /** Nothing more is sent from here; what the other side has sent until it notices still comes. */
   isClosing = false
   #isOver = false
@@ -89,8 +101,12 @@ class LocalPort implements Port {
     framed: boolean,
   ): void {
     if (this.#isDeaf) return
-    this.received += headerBytes + end - start
-    this.#arriving.push(kind, flags, stream, id, bytes, start, end, framed)
+    const length = end - start
+    this.received += headerBytes + length
+    // It waits for longer now, and must not keep a large buffer alive meanwhile.
+    if (this.#isLate && bytes.buffer.byteLength > length * 2) {
+      this.#arriving.push(kind, flags, stream, id, copyOf(bytes, start, end), 0, length, false)
+    } else this.#arriving.push(kind, flags, stream, id, bytes, start, end, framed)
     if (!this.#isScheduled) this.#schedule()
   }
 
@@ -127,14 +143,32 @@ class LocalPort implements Port {
     this.#clock.soon(this.#handOver)
   }
 
+  get #mayWait(): boolean {
+    const { bytes, length } = this.#arriving
+    return bytes + length * placeBytes <= maxLateBytes
+  }
+
+  #later(): void {
+    this.#isScheduled = true
+    this.#isLate = true
+    this.#clock.turn(this.#handOver)
+  }
+
   /** Takes what is there now. What that brings about has to wait for the next turn. */
   #take(): void {
     this.#isScheduled = false
+    this.#isLate = false
     const owner = this.#owner
     if (owner === undefined) return
-    for (let left = this.#arriving.length; left > 0 && this.#arriving.length > 0; left--) this.#hand(owner)
+    let left = this.#arriving.length
+    const end = left > 1 ? this.#clock.monotonic() + longMs : 0
+    for (; left > 0 && this.#arriving.length > 0; left--) {
+      this.#hand(owner)
+      if (left > 1 && this.#clock.monotonic() >= end && this.#mayWait) break
+    }
     const other = this.#other
-    if (this.#arriving.length > 0) this.#schedule()
+    if (left > 1 && this.#arriving.length > 0) this.#later()
+    else if (this.#arriving.length > 0) this.#schedule()
     else if (other?.isClosing) this.#part(other)
     else if (this.#isOver) {
       this.#owner = undefined
