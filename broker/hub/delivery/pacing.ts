@@ -24,6 +24,11 @@ const heldBytes = 300
 interface Sum {
   bytes: number
 }
+/**
+ * Places in the lists of what outboxes hold back, of all of them. A client may have thousands of outboxes and publish a
+ * thousand times before the first timer fires; beyond that only the first outbox that a publish goes into holds it back.
+ */
+const maxPlaces = 250_000
 
 /** A publish whose credit is held back by one outbox or more. */
 export class Held {
@@ -75,6 +80,8 @@ interface Holder {
 }
 
 export class Pacer {
+  /** Publishes held back at the moment, counted once per outbox. */
+  size = 0
   readonly #clock: Clock
   readonly #maxBytes: number
   readonly #sum: Sum = { bytes: 0 }
@@ -90,18 +97,12 @@ export class Pacer {
     this.#maxBytes = maxBytes
   }
 
-  /** Publishes held back at the moment, counted once per outbox. */
-  get size(): number {
-    let sum = 0
-    for (const { held } of this.#holders.values()) sum += held.length
-    return sum
-  }
-
   /** Holds a publish back for a pressed outbox, if it may. `held`: what an earlier outbox made of it. */
   hold(outbox: Outbox, request: Request, patience: Patience, held: Held | undefined): Held | undefined {
     // What held it may have ended while others were offered the same.
     if (this.#isClosed || held?.isOver || (patience.share < 1 && this.#slow.has(outbox))) return held
     if (held === undefined && this.#sum.bytes >= this.#maxBytes) return undefined
+    if (held !== undefined && this.size >= maxPlaces) return held
     const now = this.#clock.monotonic()
     if (!patience.has(now)) return held
     let holder = this.#holders.get(outbox)
@@ -114,6 +115,7 @@ export class Pacer {
     const hold = held ?? new Held(request, patience, this.#sum, now)
     hold.add()
     holder.held.push(hold)
+    this.size++
     return hold
   }
 
@@ -121,7 +123,7 @@ export class Pacer {
   close(): void {
     this.#isClosed = true
     const now = this.#clock.monotonic()
-    for (const holder of this.#holders.values()) release(holder, now)
+    for (const holder of this.#holders.values()) this.#release(holder, now)
     this.#holders.clear()
     this.#rest()
   }
@@ -130,29 +132,30 @@ export class Pacer {
     const now = this.#clock.monotonic()
     const patiences = new Set<Patience>()
     for (const [outbox, holder] of this.#holders) {
-      release(holder, now, ({ isOrphan }) => isOrphan)
+      this.#release(holder, now, ({ isOrphan }) => isOrphan)
       holder.heldUpMs += heldUpBy(holder, now)
       for (const { patience } of holder.held) patiences.add(patience)
       const passed = now - holder.since
       if (passed >= windowMs) this.#judge(outbox, holder, passed, now)
     }
-    for (const patience of patiences) if (!patience.count(now)) this.#letGo(patience, now)
+    const spent = new Set([...patiences].filter((patience) => !patience.count(now)))
+    if (spent.size > 0) this.#letGo(spent, now)
     if (this.#holders.size === 0) this.#rest()
   }
 
   #judge(outbox: Outbox, holder: Holder, passed: number, now: number): void {
     if (holder.heldUpMs > passed * patientShare) {
       this.#slow.add(outbox)
-      release(holder, now, ({ patience }) => patience.share < 1)
+      this.#release(holder, now, ({ patience }) => patience.share < 1)
     }
     holder.since = now
     holder.heldUpMs = 0
     if (holder.held.length === 0) this.#holders.delete(outbox)
   }
 
-  /** Whatever is held of one publisher. */
-  #letGo(patience: Patience, now: number): void {
-    for (const holder of this.#holders.values()) release(holder, now, (held) => held.patience === patience)
+  /** Whatever is held of those publishers. */
+  #letGo(spent: ReadonlySet<Patience>, now: number): void {
+    for (const holder of this.#holders.values()) this.#release(holder, now, ({ patience }) => spent.has(patience))
   }
 
   #relieved(outbox: Outbox): void {
@@ -161,7 +164,14 @@ export class Pacer {
     if (holder === undefined || holder.held.length === 0) return
     const now = this.#clock.monotonic()
     holder.heldUpMs += heldUpBy(holder, now)
-    release(holder, now)
+    this.#release(holder, now)
+  }
+
+  #release(holder: Holder, now: number, which: (held: Held) => boolean = () => true): void {
+    const released = holder.held.filter(which)
+    holder.held = holder.held.filter((held) => !which(held))
+    this.size -= released.length
+    for (const held of released) held.release(now)
   }
 
   #rest(): void {
@@ -175,10 +185,4 @@ function heldUpBy({ held }: Holder, now: number): number {
   let most = 0
   for (const { patience } of held) most = Math.max(most, patience.heldUpFor(now))
   return most
-}
-
-function release(holder: Holder, now: number, which: (held: Held) => boolean = () => true): void {
-  const released = holder.held.filter(which)
-  holder.held = holder.held.filter((held) => !which(held))
-  for (const held of released) held.release(now)
 }
