@@ -189,7 +189,6 @@ export class Request {
   /** Keeps the credit of this message until `release()`: for bytes that are passed on and consumed later. */
   hold(): void {
     this.#state |= State.HELD
-    this.compact()
   }
 
   /** Gives the credit of a held message back. */
