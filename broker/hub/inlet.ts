@@ -5,7 +5,7 @@
  */
 import { encodeText } from '#base/bytes'
 import type { Clock } from '#base/clock'
-import type { PeerInfo } from '#socket/client'
+import type { Identity, PeerInfo } from '#socket/client'
 import { Patience } from './delivery/patience.ts'
 
 export class Inlet {
@@ -15,19 +15,20 @@ export class Inlet {
   /** Messages taken and refused. */
   taken = 0
   refused = 0
-  readonly #senderBytes: Uint8Array
+  readonly senderBytes: Uint8Array
   /** One for each share that its topics have: one, mostly. */
   readonly #patiences: Patience[] = []
 
-  constructor({ linkId, name, identity }: PeerInfo) {
+  /** `senderBytes`: those of another stream of the link, where they are known. */
+  constructor({ linkId, name, identity }: PeerInfo, senderBytes?: Uint8Array) {
     this.linkId = linkId
     this.sender = identity.name ?? name
-    this.#senderBytes = encodeText(this.sender)
+    this.senderBytes = senderBytes ?? encodeText(this.sender)
   }
 
   /** Whether `bytes[start, end)` is its sender. */
   isSender(bytes: Uint8Array, start: number, end: number): boolean {
-    const own = this.#senderBytes
+    const own = this.senderBytes
     if (own.length !== end - start) return false
     for (let i = 0; i < own.length; i++) if (own[i] !== bytes[start + i]) return false
     return true
@@ -51,6 +52,8 @@ export class Inlet {
 /** The inlets of all streams. */
 export class Inlets {
   readonly #all = new WeakMap<PeerInfo, Inlet>()
+  /** By identity, which all streams of a link have in common: its name may have thousands of characters. */
+  readonly #senders = new WeakMap<Identity, Uint8Array>()
   #peer: PeerInfo | undefined
   #latest: Inlet | undefined
 
@@ -58,7 +61,9 @@ export class Inlets {
     if (this.#latest && peer === this.#peer) return this.#latest
     let inlet = this.#all.get(peer)
     if (inlet === undefined) {
-      inlet = new Inlet(peer)
+      const { identity } = peer
+      inlet = new Inlet(peer, this.#senders.get(identity))
+      if (identity.name !== undefined) this.#senders.set(identity, inlet.senderBytes)
       this.#all.set(peer, inlet)
     }
     this.#peer = peer

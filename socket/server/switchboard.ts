@@ -14,9 +14,9 @@ import { headerBytes, Kind, rewriteStream } from '../wire/frame.ts'
 import { Congestion, type Joints } from './congestion.ts'
 import type { Line, Side, SwitchEnd } from './lines.ts'
 
-/** What an end takes with its channel, and what a stream takes here and at a Provider in this program, about. */
+/** What an end takes with its channel, and a stream here and, once something has come on it, at a Provider of this program. */
 const endBytes = 300
-const streamBytes = 800
+const streamBytes = 1_600
 
 /** Most channels have one end of each kind: an array of one takes a quarter of what a set does. */
 interface Channel {

@@ -16,7 +16,7 @@ it('channel ends and streams of all links together are bounded by memory, and th
   const answers = () =>
     peers.flatMap(({ frames }) => frames.filter(({ kind }) => kind === Kind.OPENED || kind === Kind.REFUSED))
   await until('all are answered', () => answers().length === 400)
-  expect([server.stats().streams, provider.consumers]).toEqual([119, 119])
+  expect([server.stats().streams, provider.consumers]).toEqual([69, 69])
   await using honest = await Link.connect(server.url)
   expect((await failure(honest.consumer(newId()))).code).toBe('MEMORY_FULL')
   for (const peer of peers) await peer[Symbol.asyncDispose]()
