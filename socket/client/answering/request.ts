@@ -124,7 +124,7 @@ export class Request {
     return (this.#state & State.CANCELLED) !== 0
   }
 
-  /** Whether the stream that it came on is over: its credit holds nobody up any more. */
+  /** @internal Whether the stream that it came on is over: its credit holds nobody up any more. */
   get isOrphan(): boolean {
     return this.#answerer.stream.isOver
   }
