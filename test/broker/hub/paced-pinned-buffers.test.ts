@@ -2,28 +2,16 @@
  * A publish that is held up keeps its credit and nothing else: each kept alive the large buffer that it was received in,
  * which its client had filled with what nobody keeps, for as long as the subscription did not read.
  */
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import { Broker } from '../../../broker/index.ts'
 import { brokerChannel } from '../../../broker/shared/broker-channel.ts'
 import { Kind } from '../../../socket/wire/frame.ts'
+import { buffersAlive } from '../../socket/tools/buffers-alive.ts'
 import { RawPeer } from '../../socket/tools/raw-peer.ts'
-import { turns, until } from '../../socket/tools/until.ts'
+import { until } from '../../socket/tools/until.ts'
 import { encodeFrame, json } from '../../socket/wire/naive-frame.ts'
 import { batchOf } from '../shared/batches.ts'
 import { RawClient } from '../tools/raw-client.ts'
-
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
-
-async function buffersAlive(): Promise<number> {
-  for (let times = 0; times < 3; times++) {
-    collect()
-    await turns(2)
-  }
-  return process.memoryUsage().arrayBuffers
-}
 
 it('publishes of little that are held up keep little alive', async () => {
   await using broker = await Broker.listen()

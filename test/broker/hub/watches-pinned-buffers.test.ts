@@ -1,25 +1,13 @@
 /** A request that waits for its answer keeps little alive: a client's sixteen `watch` kept 4 MiB, which nothing counted. */
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { it } from 'vitest'
 import { Broker } from '../../../broker/index.ts'
 import { brokerChannel } from '../../../broker/shared/broker-channel.ts'
 import { tagged, WireKind } from '../../../broker/shared/gap.ts'
 import { Kind } from '../../../socket/wire/frame.ts'
+import { buffersAlive } from '../../socket/tools/buffers-alive.ts'
 import { RawPeer } from '../../socket/tools/raw-peer.ts'
 import { turns, until } from '../../socket/tools/until.ts'
 import { encodeFrame, json } from '../../socket/wire/naive-frame.ts'
-
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
-
-async function buffersAlive(): Promise<number> {
-  for (let times = 0; times < 3; times++) {
-    collect()
-    await turns(2)
-  }
-  return process.memoryUsage().arrayBuffers
-}
 
 it('[BROKER 3] watch', async () => {
   await using broker = await Broker.listen()

@@ -2,28 +2,16 @@
  * Fragments of messages that are not finished keep about as much memory alive as is counted for them, also where their
  * sender has put what nobody keeps between them: each kept a buffer of four times its length.
  */
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import { newId } from '../../../base/identifier.ts'
 import { Kind } from '../../../socket/wire/frame.ts'
+import { buffersAlive } from '../tools/buffers-alive.ts'
 import { House } from '../tools/house.ts'
 import { RawPeer } from '../tools/raw-peer.ts'
-import { turns, until } from '../tools/until.ts'
+import { until } from '../tools/until.ts'
 import { encodeFrame } from '../wire/naive-frame.ts'
 
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
-
 const MiB = 1024 * 1024
-
-async function buffersAlive(): Promise<number> {
-  for (let times = 0; times < 3; times++) {
-    collect()
-    await turns(2)
-  }
-  return process.memoryUsage().arrayBuffers
-}
 
 it.each(['in-process', 'tcp'] as const)('at most twice of maxMemoryBytes, %s', async (place) => {
   await using house = await House.open(place)

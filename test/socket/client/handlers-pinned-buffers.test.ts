@@ -2,29 +2,17 @@
  * Requests whose handlers wait keep little alive: each kept the large buffer that it was received in, which its sender
  * had filled with what nobody keeps.
  */
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import { deferred } from '../../../base/deferred.ts'
 import { newId } from '../../../base/identifier.ts'
 import { Kind } from '../../../socket/wire/frame.ts'
+import { buffersAlive } from '../tools/buffers-alive.ts'
 import { House, text } from '../tools/house.ts'
 import { RawPeer } from '../tools/raw-peer.ts'
-import { turns, until } from '../tools/until.ts'
+import { until } from '../tools/until.ts'
 import { encodeFrame } from '../wire/naive-frame.ts'
 
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
-
 const MiB = 1024 * 1024
-
-async function buffersAlive(): Promise<number> {
-  for (let times = 0; times < 3; times++) {
-    collect()
-    await turns(2)
-  }
-  return process.memoryUsage().arrayBuffers
-}
 
 it.each(['in-process', 'tcp'] as const)('and are answered with what they carried, %s', async (place) => {
   await using house = await House.open(place)
