@@ -14,6 +14,7 @@ export type {
   WaitOptions,
 } from '../options.ts'
 export { linkDefaults, linkRules } from '../options.ts'
+export { type Compactable, Compaction } from '../time/compaction.ts'
 export type { Dial, DialSettings, Port, PortOwner } from '../transport/port.ts'
 export { provideTransports } from '../transport/transports.ts'
 export { RemoteError } from '../wire/failure.ts'

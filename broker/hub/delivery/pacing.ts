@@ -24,6 +24,7 @@ const heldBytes = 300
 interface Sum {
   bytes: number
 }
+
 /**
  * Places in the lists of what outboxes hold back, of all of them. A client may have thousands of outboxes and publish a
  * thousand times before the first timer fires; beyond that only the first outbox that a publish goes into holds it back.

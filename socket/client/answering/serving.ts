@@ -7,6 +7,7 @@
 import { none } from '#base/bytes'
 import type { Clock } from '#base/clock'
 import { handled } from '#base/deferred'
+import { type Compactable, Compaction } from '../../time/compaction.ts'
 import type { Request } from './request.ts'
 
 /** What a handler may give: the answer, or nothing for a one-way message. */
@@ -15,15 +16,12 @@ export type Answer = Uint8Array | undefined
 /** Answers a request, now or later; a throw becomes a failed request at the Consumer. */
 export type Handler = (request: Request) => Answer | Promise<Answer>
 
-/** Milliseconds: what is answered at once is not worth a copy. */
-const compactMs = 100
-
 export interface ServingOwner {
   /** A handler has settled, and there is room for another message. */
   settled(): void
 }
 
-export class Serving {
+export class Serving implements Compactable {
   /** One-way messages whose handler threw. */
   failed = 0
   readonly #owner: ServingOwner
@@ -83,10 +81,12 @@ export class Serving {
 
   #compactLater(): void {
     this.#willCompact = true
-    this.#clock.after(compactMs, () => {
-      this.#willCompact = false
-      for (const request of this.#running) request.compact()
-    })
+    Compaction.of(this.#clock).add(this)
+  }
+
+  compact(): void {
+    this.#willCompact = false
+    for (const request of this.#running) request.compact()
   }
 
   #answered(request: Request, answer: Answer): void {

@@ -1,5 +1,5 @@
 /**
- * What has come and is not read soon is moved out of the large buffers that it came in.
+ * What has come and waits for long is moved out of the large buffers that it came in.
  *
  * Floor 2. After a moment and not at once: what flows is read before, and not worth a copy. One timer for all.
  */
