@@ -31,6 +31,13 @@ export function isAscii(text: string, bytes: Uint8Array, start: number, end: num
   return true
 }
 
+/** A hash of `bytes[start, end)`: FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
+export function hashOf(bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0x811c9dc5
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
+  return hash
+}
+
 /** Joins parts into one array of `size` bytes, with memory of its own. */
 export function join(parts: readonly Uint8Array[], size: number): Uint8Array {
   const whole = allocate(size)

@@ -6,7 +6,7 @@
  * something, never 0. What was forgotten lately is remembered, so that no resume is told that nothing is missing.
  * There are as many as `maxTopics` says and as a quarter of the memory for others has room for.
  */
-import { decodeText, isAscii } from '#base/bytes'
+import { decodeText, hashOf, isAscii } from '#base/bytes'
 import type { Clock } from '#base/clock'
 import type { MemoryBudget } from '#base/memory-budget'
 import { brokerError } from '../shared/errors.ts'
@@ -92,9 +92,7 @@ export class Topics {
 
   /** The topic of the name in `bytes[start, end)`, made if need be. Throws INVALID_TOPIC or TOO_MANY_TOPICS. */
   open(bytes: Uint8Array, start: number, end: number): Topic {
-    // FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
-    let hash = 0x811c9dc5
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
+    const hash = hashOf(bytes, start, end)
     const known = this.#names.get(hash)
     if (known && !known.isForgotten && isAscii(known.name, bytes, start, end)) return known
     const name = decodeText(bytes, start, end)

@@ -5,7 +5,7 @@
  * slow or large by choosing names. A name is compared with its text: the bytes beside it would be two more places in
  * memory to look at, with each batch of a topic that comes seldom. So one that is not all ASCII is decoded every time.
  */
-import { decodeText, isAscii } from '#base/bytes'
+import { decodeText, hashOf, isAscii } from '#base/bytes'
 
 const maxNames = 10_000
 
@@ -14,9 +14,7 @@ export class NameCache {
 
   /** The text of `bytes[start, end)`; the same string every time as long as it is cached and ASCII. */
   get(bytes: Uint8Array, start: number, end: number): string {
-    // FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
-    let hash = 0x811c9dc5
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
+    const hash = hashOf(bytes, start, end)
     const known = this.#byHash.get(hash)
     if (known !== undefined && isAscii(known, bytes, start, end)) return known
     const text = decodeText(bytes, start, end)

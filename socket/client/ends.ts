@@ -3,7 +3,8 @@
  *
  * Floor 5. States of an end: idle (without a number) -> opening -> open, and idle again when the connection is lost. An
  * end that has been open, or for whose opening nobody waits, and is refused for a reason that may pass stays idle for a
- * while and is opened again, until it is taken. Numbers only rise on one connection: what answers an earlier OPEN is never taken for a later one's. [SOCK 4]
+ * while and is opened again, until it is taken. Numbers only rise on one connection: what answers an earlier OPEN is never
+ * taken for a later one's. [SOCK 4]
  */
 import { none } from '#base/bytes'
 import type { Cancel } from '#base/clock'

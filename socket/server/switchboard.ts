@@ -14,7 +14,7 @@ import { headerBytes, Kind, rewriteStream } from '../wire/frame.ts'
 import { Congestion, type Joints } from './congestion.ts'
 import type { Line, Side, SwitchEnd } from './lines.ts'
 
-/** What an end takes with its channel, and a stream here and, once something has come on it, at a Provider of this program. */
+/** What an end takes with its channel; what a stream takes here and, once it is used, at a Provider of this program. */
 const endBytes = 300
 const streamBytes = 1_600
 
