@@ -127,7 +127,7 @@ export class Subscriptions {
 
   /** Resolves when that one has been answered, and others have had their turn. */
   async #after(answered: Promise<void>): Promise<void> {
-    await handled(answered).catch(() => {})
+    await answered.catch(() => {})
     await new Promise<void>((resolve) => this.#around.clock.turn(resolve))
     this.#busy = undefined
   }
