@@ -183,7 +183,7 @@ export interface ServerOptions extends ListenAddress {
   readonly graceMs?: number
   /** Links at once. Default 100 000. Trusted links are not limited. */
   readonly maxLinks?: number
-  /** Connections that have not finished their handshake, those of TLS included. Default 10 000. */
+  /** Connections that have not finished their handshake, those of TLS included. Default 10 000. Trusted ones always may. */
   readonly maxHandshakes?: number
   /** Channel ends that one link may hold open. Default 65 536. Trusted links are not limited. */
   readonly maxEndsPerLink?: number

@@ -41,7 +41,7 @@ export interface HubOptions {
    * counted. Default 1 000 000.
    */
   readonly maxTopics?: number
-  /** Subscriptions at once. Default 1 000 000. */
+  /** Subscriptions at once, as far as half of `maxMemoryBytes` has room, 2 500 bytes for each. Default 1 000 000. */
   readonly maxSubscriptions?: number
   /** Milliseconds without traffic after which a topic is forgotten that has no history and no subscription. Default 60 000. */
   readonly topicIdleMs?: number
